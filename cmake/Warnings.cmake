@@ -1,0 +1,12 @@
+# One list of warnings for every target of ours; all of them are errors.
+add_library(qzo_warnings INTERFACE)
+target_compile_options(qzo_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wunused-result -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wcast-align -Wnull-dereference -Werror)
+# gcc 12 reports null dereferences and array bounds inside its own headers when it inlines them.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(qzo_warnings INTERFACE -Wno-null-dereference -Wno-array-bounds -Wno-stringop-overflow
+    -Wno-restrict -Wno-maybe-uninitialized)
+endif()
+# The same bits on every machine: the compiler may not fuse a multiply and an add on its own.
+target_compile_options(qzo_warnings INTERFACE -ffp-contract=off)

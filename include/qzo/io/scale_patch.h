@@ -1,0 +1,58 @@
+#pragma once
+// Output of a run: a byte copy of the input checkpoint in which only scale fields are rewritten; and the proof of it.
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "qzo/io/checkpoint.h"
+
+namespace qzo::io {
+
+// Where scales stand in a file: `count` values of `width` bytes, `stride` bytes apart, the first at `offset`.
+struct ScaleField {
+  std::string tensor;      // name of the tensor they belong to
+  std::size_t file = 0;    // index into TensorSource::files()
+  std::uint64_t offset = 0;
+  std::uint64_t stride = 0;
+  std::int64_t count = 0;
+  std::uint32_t width = 2;  // 2: f16 or bf16; 4: f32
+};
+
+struct FieldWrite {
+  ScaleField field;
+  std::vector<std::byte> values;  // count * width bytes, little-endian
+};
+
+// Copies the checkpoint to `destination` (a file for GGUF; a folder, absent or replaced, for Hugging Face), rewriting
+// only the fields. Written under a temporary name, fsynced, renamed. The source is never opened for writing.
+// Throws EnvironmentError (disk full); then nothing half-written is left and an earlier `destination` is intact.
+void export_checkpoint(const Checkpoint& source, std::span<const FieldWrite> writes,
+                       const std::filesystem::path& destination);
+
+struct ByteRange {
+  std::uint64_t begin;
+  std::uint64_t end;
+};
+
+struct TensorDiff {
+  std::string file;
+  std::string tensor;            // "" = outside of any tensor (header, metadata)
+  std::int64_t bytes = 0;        // differing bytes
+  std::int64_t scale_bytes = 0;  // of these, inside scale fields
+  std::vector<ByteRange> ranges; // differing ranges (merged; at most 16 kept, offsets in the file)
+};
+
+struct DiffReport {
+  std::vector<TensorDiff> tensors;
+  std::vector<std::string> other;  // files that only one side has, or that differ in size
+  [[nodiscard]] bool identical() const { return tensors.empty() && other.empty(); }
+  [[nodiscard]] bool scales_only() const;
+};
+
+// `fields`: the scale fields of `a` (quant::scale_fields).
+DiffReport diff_checkpoints(const Checkpoint& a, const Checkpoint& b, std::span<const ScaleField> fields);
+
+}  // namespace qzo::io

@@ -1,0 +1,28 @@
+#pragma once
+// Teacher-forced loss: mean over all answer tokens of the batch of -log p(token | prompt and earlier answer tokens).
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "qzo/objectives/classification.h"
+
+namespace qzo::objectives {
+
+struct PromptAnswer {
+  std::vector<std::int32_t> prompt;
+  std::vector<std::int32_t> answer;  // at least one token
+};
+
+class AnswerLoss {
+ public:
+  AnswerLoss(models::CausalLm& model, ObjectiveOptions options) : model_(model), options_(options) {}
+  zo::LossPair loss(std::span<const PromptAnswer> examples, const kernels::Probe& probe);
+  double loss(std::span<const PromptAnswer> examples);
+
+ private:
+  models::CausalLm& model_;
+  ObjectiveOptions options_;
+};
+
+}  // namespace qzo::objectives

@@ -1,0 +1,40 @@
+#pragma once
+// (model, examples) -> candidate scores and loss. Score of a candidate = mean log-probability of its tokens after the
+// prompt; loss = mean over examples of the cross-entropy over the scores (QZO and MeZO's "train as classification").
+// Where every candidate of an example is one token, all share one sequence and their logits serve as scores: the
+// full-vocabulary normaliser cancels. Longer candidates continue the prompt's segment, so the prompt is computed once.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "qzo/models/causal_lm.h"
+#include "qzo/tasks/classification.h"
+#include "qzo/zo/qzo.h"
+
+namespace qzo::objectives {
+
+struct ObjectiveOptions {
+  ops::Precision precision = ops::Precision::kFp32;
+  bool stacked_signs = true;          // twin pass; false: two walks, less activation memory, same bits
+  std::int64_t max_tokens_per_pass = 0;  // 0 = no limit; otherwise a batch is computed in several passes, same bits
+};
+
+class Classification {
+ public:
+  Classification(models::CausalLm& model, ObjectiveOptions options) : model_(model), options_(options) {}
+
+  // Losses at s + eps z and s - eps z. Order of summation fixed by the order of the examples.
+  zo::LossPair loss(std::span<const tasks::Example> examples, const kernels::Probe& probe);
+  // Loss at the masters (no probe), and candidate scores, one vector per example. rounded: scales as exported.
+  double loss(std::span<const tasks::Example> examples);
+  std::vector<std::vector<float>> scores(std::span<const tasks::Example> examples, bool rounded_scales);
+
+ private:
+  std::vector<std::vector<std::vector<float>>> signed_scores(std::span<const tasks::Example> examples,
+                                                             const quant::ScaleMode& mode);
+  models::CausalLm& model_;
+  ObjectiveOptions options_;
+};
+
+}  // namespace qzo::objectives

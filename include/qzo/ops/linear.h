@@ -1,0 +1,24 @@
+#pragma once
+// The boundary where tensors become pointers: checks shapes and dtypes, then runs the kernel over all threads.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+
+#include "qzo/kernels/weight_view.h"
+#include "qzo/ops/precision.h"
+
+namespace qzo::ops {
+
+// y = x W^T (+ bias). x [rows, in] fp32 contiguous; y [rows, out] fp32. Rows [0, split) use `plus`, the rest `minus`.
+// bias: empty or [out]. Same bits for any thread count.
+at::Tensor quant_linear(const at::Tensor& x, const kernels::CodeView& weight, const kernels::ScaleView& plus,
+                        const kernels::ScaleView& minus, std::int64_t split, std::span<const float> bias,
+                        Precision precision);
+
+// Rows of a weight as fp32: [ids.size(), in] (embedding lookup; rows of the head for chosen tokens).
+at::Tensor dequantized_rows(const kernels::CodeView& weight, const kernels::ScaleView& scale,
+                            std::span<const std::int32_t> ids);
+
+}  // namespace qzo::ops

@@ -1,0 +1,58 @@
+#pragma once
+// A text-classification task: prompt template with field names, one candidate answer per label, a label column.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "qzo/data/reader.h"
+#include "qzo/tokenizer/tokenizer.h"
+
+namespace qzo::tasks {
+
+struct ClassificationTask {
+  std::string name;          // "sst2", or "custom"
+  std::string prompt;        // "{sentence} It was": {field} is replaced by that column, stripped of surrounding blanks
+  std::vector<std::string> candidates;  // appended to the prompt as they stand: " terrible", " great"
+  std::vector<std::string> labels;      // value of the label column for each candidate; empty = "0", "1", ...
+  std::string label_field = "label";
+};
+
+// Built-in tasks (sst2: MeZO's prompt). UserError listing the names if unknown.
+ClassificationTask builtin_task(const std::string& name);
+std::vector<std::string> builtin_task_names();
+
+struct Example {
+  std::vector<std::int32_t> prompt;                   // with BOS in front where asked
+  std::vector<std::vector<std::int32_t>> candidates;  // ids that follow the prompt, at least one each
+  std::int32_t label = 0;                             // index into candidates
+  std::int64_t line = 0;                              // in the data file
+
+  [[nodiscard]] std::int64_t tokens() const;  // rows that a packed pass computes for it
+  [[nodiscard]] bool single_token() const;    // every candidate is one token: all share the prompt's sequence
+};
+
+enum class Bos { kModel, kNone, kAlways };
+
+struct EncodeOptions {
+  std::int64_t max_length = 2048;  // prompt + longest candidate; the prompt is cut from the left, BOS and answer are kept
+  Bos bos = Bos::kModel;
+};
+
+struct EncodeCounts {
+  std::int64_t truncated = 0;
+  std::int64_t merged_boundary = 0;  // tokenizer merged prompt and answer: ids split at the prompt's own token count
+};
+
+// UserError with file and line: field missing, label unknown, no answer token left.
+Example encode(const ClassificationTask& task, const data::Row& row, const std::filesystem::path& file,
+               const tokenizer::Tokenizer& tokenizer, const EncodeOptions& options, EncodeCounts* counts = nullptr);
+std::vector<Example> encode_all(const ClassificationTask& task, const data::Table& table,
+                                const std::vector<std::int64_t>& rows, const tokenizer::Tokenizer& tokenizer,
+                                const EncodeOptions& options, EncodeCounts* counts = nullptr);
+// A sentence of one's own: only the prompt fields are needed (label is 0).
+Example encode_text(const ClassificationTask& task, const std::map<std::string, std::string>& fields,
+                    const tokenizer::Tokenizer& tokenizer, const EncodeOptions& options);
+
+}  // namespace qzo::tasks

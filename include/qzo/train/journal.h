@@ -1,0 +1,84 @@
+#pragma once
+// journal.bin: the truth about a run, append-only. From the base checkpoint and the journal alone every scale can be
+// rebuilt bit for bit.
+//
+// Little-endian. Header 64 bytes: "QZOJRNL1", u32 version, u32 header size, u64 base checkpoint hash, u64 hash of the
+// trajectory-relevant config, u64 hash of the tensor order (names, ids, sizes), u64 run seed, f32 floor, u32 eps mode,
+// u32 directions, u32 crc32c of the 60 bytes before.
+// Records 48 bytes: u64 step, u64 seed, f32 lr, f32 d before the clip, f32 d applied, f32 L+, f32 L-, u32 flags
+// (bit 0 clipped, 1 skipped, 2 checksum record; bits 8-15 direction), u32 spare (0), u32 crc32c of the 44 bytes before.
+// A checksum record holds the XXH3-64 of all masters after `step` in the seed field.
+//
+// fsync policy: data is synced every `sync_every` steps, before each checkpoint marker, and at close. After a crash at
+// most that many steps are computed again, to the same bits.
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "qzo/zo/qzo.h"
+
+namespace qzo::train {
+
+struct JournalHeader {
+  std::uint64_t base_hash = 0;
+  std::uint64_t config_hash = 0;
+  std::uint64_t tensor_hash = 0;
+  std::uint64_t run_seed = 0;
+  float floor = 0;
+  kernels::EpsMode eps_mode = kernels::EpsMode::kAbsolute;
+  std::uint32_t directions = 1;
+};
+
+struct JournalEntry {
+  bool checksum = false;
+  zo::StepRecord record;       // if !checksum
+  std::uint64_t step = 0;      // if checksum: number of steps done
+  std::uint64_t scales_hash = 0;
+};
+
+struct Journal {
+  JournalHeader header;
+  std::vector<JournalEntry> entries;
+  std::uint64_t whole_bytes = 0;  // length of the valid prefix
+  std::uint64_t torn_bytes = 0;   // bytes after it (a torn or damaged tail)
+};
+
+// UserError if absent, not a journal, or its header is damaged. A damaged record ends the valid prefix.
+Journal read_journal(const std::filesystem::path& file);
+// The checks alone, on bytes (fuzzing).
+Journal parse_journal(std::span<const std::byte> bytes, const std::string& name);
+
+class JournalWriter {
+ public:
+  // Creates (must not exist) or continues: cuts the file to `keep_bytes` first.
+  static JournalWriter create(const std::filesystem::path& file, const JournalHeader& header);
+  static JournalWriter open(const std::filesystem::path& file, std::uint64_t keep_bytes);
+  ~JournalWriter();
+  JournalWriter(JournalWriter&& other) noexcept;
+  JournalWriter& operator=(JournalWriter&&) = delete;
+  JournalWriter(const JournalWriter&) = delete;
+  JournalWriter& operator=(const JournalWriter&) = delete;
+
+  void append(const zo::StepRecord& record);
+  void append_checksum(std::uint64_t steps_done, std::uint64_t scales_hash);
+  void sync();
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  JournalWriter(int fd, std::filesystem::path file, std::uint64_t bytes);
+  int fd_;
+  std::filesystem::path file_;
+  std::uint64_t bytes_;
+};
+
+std::uint64_t tensor_order_hash(std::span<const zo::TrainableScales> tensors);
+
+// Applies records in order to masters that stand at step `first_step`; verifies checksum records on the way (UserError
+// naming the step if one differs). Returns the number of steps done afterwards.
+std::uint64_t replay(const Journal& journal, std::span<zo::TrainableScales> tensors, std::uint64_t first_step = 0,
+                     std::uint64_t last_step = ~0ull);
+
+}  // namespace qzo::train
