@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Runs everything that can fail and ends with one line: N passed, N failed, N skipped.
+
+    run_tests.py tests BIN_DIR     every *_tests program in a folder (GoogleTest)
+    run_tests.py fuzz BIN_DIR      every *_fuzz program, 60 seconds each, two at a time
+    run_tests.py check             layers, sizes, formatting, clang-tidy
+    run_tests.py sum               adds up what the calls before counted
+
+Counts are kept in build/test-counts, one file a call.
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+COUNTS = ROOT / "build/test-counts"
+FUZZ_SECONDS = int(os.environ.get("QZO_FUZZ_SECONDS", "60"))
+
+
+def record(name: str, passed: int, failed: int, skipped: int) -> int:
+    COUNTS.mkdir(parents=True, exist_ok=True)
+    (COUNTS / f"{name}.json").write_text(json.dumps([passed, failed, skipped]))
+    print(f"{name}: {passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    return 1 if failed else 0
+
+
+def gtest(program: pathlib.Path) -> tuple[int, int, int]:
+    with tempfile.TemporaryDirectory() as folder:
+        report = pathlib.Path(folder) / "report.json"
+        started = time.time()
+        run = subprocess.run([program, f"--gtest_output=json:{report}", "--gtest_brief=1"], text=True, errors="replace",
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            suites = json.loads(report.read_text())["testsuites"]
+        except (OSError, ValueError):
+            print(f"{program.name}: no report, exit {run.returncode}\n{run.stdout[-4000:]}")
+            return 0, 1, 0
+    passed = failed = skipped = 0
+    for suite in suites:
+        for test in suite["testsuite"]:
+            name = f"{program.name}: {suite['name']}.{test['name']}"
+            if test.get("failures"):
+                failed += 1
+                print(f"FAILED {name}")
+            elif test.get("result") == "SKIPPED":
+                skipped += 1
+                reason = next((s["message"] for s in test.get("skipped", [])), "")
+                print(f"skipped {name}: {' '.join(reason.split())[:200]}")
+            else:
+                passed += 1
+    if failed or run.returncode not in (0, 1):
+        print(run.stdout[-8000:])
+    if run.returncode != 0 and not failed:
+        failed += 1
+    print(f"{program.name}: {passed} passed, {failed} failed, {skipped} skipped ({time.time() - started:.0f} s)", flush=True)
+    return passed, failed, skipped
+
+
+def run_gtests(folder: pathlib.Path) -> int:
+    programs = sorted(folder.glob("*_tests"))
+    if not programs:
+        return record(f"tests-{folder.parent.name}", 0, 1, 0)
+    totals = [sum(column) for column in zip(*map(gtest, programs))]
+    return record(f"tests-{folder.parent.name}", *totals)
+
+
+def seeds_for(name: str, corpus: pathlib.Path) -> None:
+    tiny = ROOT / "tests/data/tiny"
+    chosen = {
+        "gguf_fuzz": [tiny / "tiny.gguf"],
+        "safetensors_fuzz": [tiny / "gptq/model.safetensors"],
+        "tokenizer_json_fuzz": [tiny / "gptq/tokenizer.json"],
+        "config_fuzz": sorted((ROOT / "configs").glob("*.json")),
+        "journal_fuzz": sorted((ROOT / "tests/data").glob("**/journal.bin")),
+    }.get(name, [])
+    corpus.mkdir(parents=True, exist_ok=True)
+    for source in chosen:
+        # The heads of big files: the tables that parsers read, small enough to mutate fast.
+        (corpus / f"{source.parent.name}-{source.name}").write_bytes(source.read_bytes()[: 1 << 16])
+
+
+def fuzz(program: pathlib.Path) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = pathlib.Path(folder) / "corpus"
+        seeds_for(program.name, corpus)
+        run = subprocess.run([program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
+                              f"-artifact_prefix={folder}/", corpus], text=True, errors="replace",
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        executed = next((line.split()[-1] for line in run.stdout.splitlines() if "number_of_executed_units" in line), "?")
+        print(f"{program.name}: {FUZZ_SECONDS} s, {executed} inputs, {'no finding' if run.returncode == 0 else 'FINDING'}", flush=True)
+        if run.returncode != 0:
+            print(run.stdout[-6000:])
+            kept = ROOT / "build/fuzz-findings"
+            kept.mkdir(parents=True, exist_ok=True)
+            for artifact in pathlib.Path(folder).glob("*-*"):
+                if artifact.is_file():
+                    shutil.copy(artifact, kept / f"{program.name}-{artifact.name}")
+        return run.returncode == 0
+
+
+def run_fuzzers(folder: pathlib.Path) -> int:
+    programs = sorted(folder.glob("*_fuzz"))
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(fuzz, programs))
+    return record("fuzz", sum(results), len(results) - sum(results) + (not results), 0)
+
+
+def sources(*suffixes: str) -> list[pathlib.Path]:
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"], text=True, check=True, capture_output=True).stdout
+    return [ROOT / line for line in listed.splitlines() if line.endswith(suffixes) and (ROOT / line).exists()]
+
+
+def tidy() -> bool:
+    """clang-tidy on every source of ours that the fuzz preset compiles (clang flags, no torch) and of the torch parts."""
+    database = ROOT / "build/fuzz"
+    known = {entry["file"] for entry in json.loads((database / "compile_commands.json").read_text())}
+    files = [str(f) for f in sources(".cpp") if str(f) in known and "tests" not in f.parts]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        runs = list(pool.map(lambda f: subprocess.run(["clang-tidy", "-quiet", "-p", database, f], text=True, stdout=subprocess.PIPE,
+                                                      stderr=subprocess.DEVNULL), files))
+    for run in runs:
+        if run.returncode:
+            print(run.stdout[-3000:])
+    return all(run.returncode == 0 for run in runs)
+
+
+def check() -> int:
+    steps = {
+        "layers": lambda: subprocess.run([sys.executable, ROOT / "scripts/check_layers.py"]).returncode == 0,
+        "sizes": lambda: subprocess.run([sys.executable, ROOT / "scripts/check_sizes.py"]).returncode == 0,
+        "format": lambda: subprocess.run(["clang-format", "--dry-run", "-Werror", *sources(".cpp", ".h")]).returncode == 0,
+        "tidy": tidy,
+    }
+    passed = 0
+    for name, step in steps.items():
+        good = step()
+        print(f"check {name}: {'ok' if good else 'FAILED'}", flush=True)
+        passed += good
+    return record("check", passed, len(steps) - passed, 0)
+
+
+def total() -> int:
+    counts = [json.loads(file.read_text()) for file in sorted(COUNTS.glob("*.json"))]
+    passed, failed, skipped = (sum(column) for column in zip(*counts)) if counts else (0, 1, 0)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+def main() -> int:
+    match sys.argv[1:]:
+        case ["tests", folder]:
+            return run_gtests(pathlib.Path(folder).resolve())
+        case ["fuzz", folder]:
+            return run_fuzzers(pathlib.Path(folder).resolve())
+        case ["check"]:
+            return check()
+        case ["sum"]:
+            return total()
+    print(__doc__)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

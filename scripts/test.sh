@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Set-up, builds and every test: unit and integration tests (release), unit tests under ASan and UBSan, fuzzers for a
+# minute each, layers, sizes, formatting, clang-tidy. Ends with: N passed, N failed, N skipped.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+stage() { printf '\n== %s (%s min)\n' "$*" "$((SECONDS / 60))"; }
+broken() { printf 'test: %s\n0 passed, 1 failed, 0 skipped\n' "$1"; exit 1; }
+
+stage "set-up"
+QZO_SETUP_TESTS=1 scripts/setup.sh || broken "set-up failed"
+rm -rf build/test-counts
+stage "build: release"
+QZO_BUILD_TESTS=1 scripts/build.sh release || broken "the release build failed"
+stage "tests: release"
+scripts/run_tests.py tests build/release/bin
+stage "build: ASan and UBSan"
+QZO_BUILD_TESTS=1 scripts/build.sh asan-ubsan || broken "the sanitizer build failed"
+stage "tests: ASan and UBSan"
+scripts/run_tests.py tests build/asan-ubsan/bin
+stage "build: fuzzers"
+QZO_BUILD_TESTS=1 scripts/build.sh fuzz || broken "the fuzzer build failed"
+stage "fuzzers"
+scripts/run_tests.py fuzz build/fuzz/bin
+stage "layers, sizes, format, tidy"
+scripts/run_tests.py check
+stage "done"
+scripts/run_tests.py sum
