@@ -17,18 +17,22 @@ struct Checkpoint {
   std::filesystem::path root;  // the .gguf file or the folder
   CheckpointKind kind = CheckpointKind::kHuggingFace;
   TensorSource tensors;
-  GgufMetadata metadata;              // GGUF only
-  core::Json config;                  // Hugging Face: config.json
-  core::Json quantization;            // merged quantization settings; null if none
-  std::string quantization_file;      // which file they came from
-  std::vector<std::filesystem::path> files;  // every file that belongs to it, relative to root's folder, sorted
+  GgufMetadata metadata;          // GGUF only
+  core::Json config;              // Hugging Face: config.json
+  core::Json quantization;        // merged quantization settings; null if none. Not judged here: quant does that
+  std::string quantization_file;  // the file whose values win, for messages
+  // Every file that belongs to it, relative to the folder, sorted: the .gguf alone, or all regular files of the folder
+  // and its sub-folders (links followed, hidden sub-folders left out).
+  std::vector<std::filesystem::path> files;
 };
 
-// Detects by content (docs: GGUF magic, folder with config.json). UserError for anything else, absent shards, conflicting
-// quantization files, unknown quant_method.
+// Detects by content: a file that begins with GGUF, a folder with config.json. UserError naming the file for anything
+// else (diffusion pipelines, adapters, pickles, lone safetensors files, parts of a split GGUF), absent shards, an index
+// that does not match its files, conflicting quantization files and whatever the readers of the file formats refuse.
 Checkpoint open_checkpoint(const std::filesystem::path& path);
 
-// XXH3-64 over the names and bytes of all tensor files: the identity that journals and trajectories carry.
+// XXH3-64 over the file names (without folders) and bytes of all tensor files: the identity that journals and
+// trajectories carry. Equal for a copy at another place.
 std::uint64_t checkpoint_hash(const Checkpoint& checkpoint);
 
 }  // namespace qzo::io

@@ -10,8 +10,8 @@
 
 namespace qzo::io {
 
-// Maps `file`, checks all of it (header bounds, dtypes, shapes, offsets without hole or overlap) and adds its tensors to
-// `source`. UserError naming file and tensor. Returns `__metadata__`.
+// Maps `file`, checks all of it (header bounds, dtypes, shapes, offsets without hole or overlap) and adds its tensors
+// to `source`. UserError naming file and tensor. Returns `__metadata__`.
 std::map<std::string, std::string> read_safetensors(const std::filesystem::path& file, TensorSource& source);
 
 // The checks alone, on bytes (fuzzing). `name` stands for the file in messages.

@@ -13,8 +13,8 @@ namespace qzo::io {
 
 // Where scales stand in a file: `count` values of `width` bytes, `stride` bytes apart, the first at `offset`.
 struct ScaleField {
-  std::string tensor;      // name of the tensor they belong to
-  std::size_t file = 0;    // index into TensorSource::files()
+  std::string tensor;    // name of the tensor they belong to
+  std::size_t file = 0;  // index into TensorSource::files()
   std::uint64_t offset = 0;
   std::uint64_t stride = 0;
   std::int64_t count = 0;
@@ -27,8 +27,10 @@ struct FieldWrite {
 };
 
 // Copies the checkpoint to `destination` (a file for GGUF; a folder, absent or replaced, for Hugging Face), rewriting
-// only the fields. Written under a temporary name, fsynced, renamed. The source is never opened for writing.
-// Throws EnvironmentError (disk full); then nothing half-written is left and an earlier `destination` is intact.
+// only the fields; permissions are kept, missing parent folders made. Written as ".NAME.partial" beside the
+// destination, fsynced, renamed: killed at any moment, the old or the new one stands there. The source is never opened
+// for writing. UserError for a destination that overlaps the source, or a folder that holds anything but a model.
+// EnvironmentError (disk full): nothing half-written is left and an earlier `destination` is intact.
 void export_checkpoint(const Checkpoint& source, std::span<const FieldWrite> writes,
                        const std::filesystem::path& destination);
 
@@ -39,10 +41,10 @@ struct ByteRange {
 
 struct TensorDiff {
   std::string file;
-  std::string tensor;            // "" = outside of any tensor (header, metadata)
-  std::int64_t bytes = 0;        // differing bytes
-  std::int64_t scale_bytes = 0;  // of these, inside scale fields
-  std::vector<ByteRange> ranges; // differing ranges (merged; at most 16 kept, offsets in the file)
+  std::string tensor;             // "" = outside of any tensor (header, metadata)
+  std::int64_t bytes = 0;         // differing bytes
+  std::int64_t scale_bytes = 0;   // of these, inside scale fields
+  std::vector<ByteRange> ranges;  // differing ranges (merged; at most 16 kept, offsets in the file)
 };
 
 struct DiffReport {
@@ -52,7 +54,8 @@ struct DiffReport {
   [[nodiscard]] bool scales_only() const;
 };
 
-// `fields`: the scale fields of `a` (quant::scale_fields).
+// Byte for byte, every file of both. `fields`: the scale fields of `a` (quant::scale_fields). Differences are
+// attributed by the tensors of `a`.
 DiffReport diff_checkpoints(const Checkpoint& a, const Checkpoint& b, std::span<const ScaleField> fields);
 
 }  // namespace qzo::io

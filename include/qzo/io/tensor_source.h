@@ -1,6 +1,6 @@
 #pragma once
-// Named tensors of a checkpoint, mapped, whatever file format they stand in. Readers fill it after checking every offset;
-// models and quant read weights through it and never see a file format.
+// Named tensors of a checkpoint, mapped, whatever file format they stand in. Readers fill it after checking every
+// offset; models and quant read weights through it and never see a file format.
 
 #include <cstdint>
 #include <filesystem>
@@ -20,10 +20,10 @@ namespace qzo::io {
 struct TensorEntry {
   std::string name;
   core::Dtype dtype = core::Dtype::kF32;
-  std::vector<std::int64_t> shape;    // slowest dimension first ([out, in] for a GGUF matrix too)
-  std::span<const std::byte> bytes;   // into the mapped file; not necessarily aligned for dtype
-  std::size_t file = 0;               // index into TensorSource::files()
-  std::uint64_t offset = 0;           // of the first byte, from the start of that file
+  std::vector<std::int64_t> shape;   // slowest dimension first ([out, in] for a GGUF matrix too)
+  std::span<const std::byte> bytes;  // into the mapped file; not necessarily aligned for dtype
+  std::size_t file = 0;              // index into TensorSource::files()
+  std::uint64_t offset = 0;          // of the first byte, from the start of that file
 };
 
 class TensorSource {

@@ -1,0 +1,234 @@
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "qzo/core/check.h"
+#include "qzo/core/error.h"
+#include "qzo/core/text.h"
+#include "qzo/io/scale_patch.h"
+
+#include "io/mapped_files.h"
+#include "io/output_file.h"
+#include "io/scale_fields.h"
+
+namespace qzo::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kPieceBytes = std::size_t{8} << 20;
+
+using FileWrites = std::vector<const FieldWrite*>;
+
+// Copies the values of `write` that touch bytes [begin, begin + piece.size()) of the file into `piece`.
+void patch_piece(std::span<std::byte> piece, std::uint64_t begin, const FieldWrite& write) {
+  const ScaleField& field = write.field;
+  const std::uint64_t end = begin + piece.size();
+  const auto count = static_cast<std::uint64_t>(field.count);
+  for (std::uint64_t i = first_value_after(field, begin); i < count; ++i) {
+    const std::uint64_t position = field.offset + i * field.stride;
+    if (position >= end) break;
+    // A value may straddle two pieces.
+    const std::uint64_t from = std::max(position, begin);
+    const std::uint64_t to = std::min(position + field.width, end);
+    std::memcpy(piece.data() + (from - begin), write.values.data() + i * field.width + (from - position), to - from);
+  }
+}
+
+void write_patched(OutputFile& output, std::span<const std::byte> bytes, const FileWrites& writes) {
+  std::vector<std::byte> buffer;
+  for (std::uint64_t begin = 0; begin < bytes.size(); begin += kPieceBytes) {
+    const std::span<const std::byte> piece =
+        bytes.subspan(begin, std::min<std::uint64_t>(kPieceBytes, bytes.size() - begin));
+    const auto touches = [&](const FieldWrite* write) {
+      return write->field.offset < begin + piece.size() && field_end(write->field) > begin;
+    };
+    if (std::ranges::none_of(writes, touches)) {
+      output.write(piece);
+      continue;
+    }
+    buffer.assign(piece.begin(), piece.end());
+    for (const FieldWrite* write : writes) {
+      if (touches(write)) patch_piece(buffer, begin, *write);
+    }
+    output.write(buffer);
+  }
+}
+
+mode_t mode_of(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) fail_with_errno("read", path);
+  return status.st_mode & 0777;
+}
+
+// The tensor files come from their mappings: what was checked, hashed and trained on, whatever stands at the path by
+// now.
+void copy_file(const Checkpoint& source, const fs::path& from, const FileWrites& writes, OutputFile& output) {
+  const core::MappedFile* mapped = find_mapped(source.tensors, from);
+  QZO_CHECK(mapped != nullptr || writes.empty(), "writes into ", from.string(), ", which is not a tensor file");
+  if (mapped != nullptr) {
+    write_patched(output, mapped->bytes(), writes);
+  } else {
+    output.write(core::MappedFile(from).bytes());
+  }
+  output.set_mode(mode_of(from));
+}
+
+std::map<fs::path, FileWrites> group_by_file(const Checkpoint& source, std::span<const FieldWrite> writes) {
+  std::map<fs::path, FileWrites> groups;
+  for (const FieldWrite& write : writes) {
+    check_field(write.field, source.tensors);
+    QZO_CHECK(write.values.size() == static_cast<std::uint64_t>(write.field.count) * write.field.width, "tensor ",
+              write.field.tensor, ": ", write.values.size(), " bytes for ", write.field.count, " values");
+    groups[source.tensors.files()[write.field.file].path()].push_back(&write);
+  }
+  return groups;
+}
+
+FileWrites writes_of(const std::map<fs::path, FileWrites>& groups, const fs::path& file) {
+  const auto group = groups.find(file);
+  return group == groups.end() ? FileWrites{} : group->second;
+}
+
+bool lies_within(const fs::path& path, const fs::path& folder) {
+  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
+}
+
+// Absolute and free of links, so that two spellings of one place are seen to be the same.
+fs::path resolve(const fs::path& path) {
+  fs::path resolved = fs::weakly_canonical(fs::absolute(path));
+  return resolved.has_filename() ? resolved : resolved.parent_path();
+}
+
+void remove_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::remove_all(folder, error);
+  if (error) throw core::EnvironmentError(core::text(folder.string(), ": cannot be removed (", error.message(), ')'));
+}
+
+// Removes an unfinished folder when the export fails.
+class FolderGuard {
+ public:
+  explicit FolderGuard(fs::path folder) : folder_(std::move(folder)) {}
+  ~FolderGuard() {
+    std::error_code ignored;
+    if (!folder_.empty()) fs::remove_all(folder_, ignored);
+  }
+  FolderGuard(const FolderGuard&) = delete;
+  FolderGuard& operator=(const FolderGuard&) = delete;
+  void release() { folder_.clear(); }
+
+ private:
+  fs::path folder_;
+};
+
+// Puts `finished` where `destination` is, then removes what stood there. An interruption leaves the old or the new
+// folder.
+void replace_folder(const fs::path& finished, const fs::path& destination) {
+  if (!fs::exists(destination)) {
+    if (::rename(finished.c_str(), destination.c_str()) != 0)
+      fail_with_errno("put the finished folder into its place", destination);
+    return;
+  }
+  if (::renameat2(AT_FDCWD, finished.c_str(), AT_FDCWD, destination.c_str(), RENAME_EXCHANGE) == 0) {
+    remove_folder(finished);  // the old content
+    return;
+  }
+  if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP) fail_with_errno("replace the folder", destination);
+  // File systems without an atomic exchange: for a moment the old folder is found under its second name only.
+  const fs::path previous = destination.parent_path() / ("." + destination.filename().string() + ".previous");
+  remove_folder(previous);
+  if (::rename(destination.c_str(), previous.c_str()) != 0) fail_with_errno("set the old folder aside", destination);
+  if (::rename(finished.c_str(), destination.c_str()) != 0) {
+    const int reason = errno;
+    static_cast<void>(::rename(previous.c_str(), destination.c_str()));
+    errno = reason;
+    fail_with_errno("put the finished folder into its place", destination);
+  }
+  remove_folder(previous);
+}
+
+void check_folder_destination(const fs::path& root, const fs::path& destination) {
+  if (lies_within(destination, root) || lies_within(root, destination)) {
+    throw core::UserError(core::text(destination.string(), " overlaps ", root.string(),
+                                     ", the model that is copied; expected a folder apart from it: give another one"));
+  }
+  if (!fs::exists(destination)) return;
+  if (!fs::is_directory(destination)) {
+    throw core::UserError(
+        core::text(destination.string(), " is a file, expected a folder for the model: give another name"));
+  }
+  if (!fs::is_empty(destination) && !fs::exists(destination / "config.json")) {
+    throw core::UserError(core::text(destination.string(),
+                                     " holds other files (it has no config.json, so it is no model that ",
+                                     "may be replaced): give an empty or new folder"));
+  }
+}
+
+void export_folder(const Checkpoint& source, const std::map<fs::path, FileWrites>& groups,
+                   const fs::path& destination) {
+  check_folder_destination(resolve(source.root), destination);
+  fs::create_directories(destination.parent_path());
+  const fs::path partial = partial_path(destination);
+  remove_folder(partial);  // left by an export that was killed
+  FolderGuard guard(partial);
+  fs::create_directory(partial);
+  std::set<fs::path> folders = {partial};
+  for (const fs::path& name : source.files) {
+    const fs::path target = partial / name;
+    fs::create_directories(target.parent_path());
+    for (fs::path folder = target.parent_path(); folders.insert(folder).second;) folder = folder.parent_path();
+    OutputFile output(target);
+    copy_file(source, source.root / name, writes_of(groups, source.root / name), output);
+    output.finish();
+  }
+  for (const fs::path& folder : folders) core::fsync_folder(folder);
+  // A later export must be able to replace the folder even if the source is write-protected.
+  if (::chmod(partial.c_str(), mode_of(source.root) | S_IRWXU) != 0) fail_with_errno("set the permissions", partial);
+  replace_folder(partial, destination);
+  guard.release();
+  core::fsync_folder(destination.parent_path());
+}
+
+void export_file(const Checkpoint& source, const std::map<fs::path, FileWrites>& groups, const fs::path& destination) {
+  if (fs::exists(destination)) {
+    if (fs::is_directory(destination)) {
+      throw core::UserError(
+          core::text(destination.string(), " is a folder, expected the name of a .gguf file: give one in it"));
+    }
+    if (fs::equivalent(destination, source.root)) {
+      throw core::UserError(core::text(destination.string(), " is the model that is copied: give another destination"));
+    }
+  }
+  fs::create_directories(destination.parent_path());
+  OutputFile output(partial_path(destination));
+  copy_file(source, source.root, writes_of(groups, source.root), output);
+  output.commit(destination);
+}
+
+}  // namespace
+
+void export_checkpoint(const Checkpoint& source, std::span<const FieldWrite> writes, const fs::path& destination) {
+  const auto groups = group_by_file(source, writes);
+  try {
+    if (source.kind == CheckpointKind::kGguf) {
+      export_file(source, groups, resolve(destination));
+    } else {
+      export_folder(source, groups, resolve(destination));
+    }
+  } catch (const fs::filesystem_error& failure) {
+    throw core::EnvironmentError(
+        core::text(destination.string(), ": cannot be written (", failure.code().message(), ')'));
+  }
+}
+
+}  // namespace qzo::io
