@@ -1,6 +1,6 @@
 #pragma once
-// Every setting of a run, in the groups of the JSON file. Declarations (key, default, bounds, text) stand once, in
-// describe(): parser, ranges, JSON Schema and --describe come from them.
+// Every setting of a run, in the groups of the JSON file. The defaults stand here; bounds, choices, units and texts
+// stand once in src/config/declarations.cpp: parser, ranges, JSON Schema and --describe come from them.
 
 #include <cstdint>
 #include <filesystem>
@@ -19,28 +19,28 @@ struct ModelConfig {
 };
 
 struct ZoConfig {
-  double eps = 0;                      // default depends on the format (GPTQ: 1e-3); others must state it
-  std::string eps_mode = "absolute";   // absolute | relative
-  std::optional<double> clip = 100;    // null = off
+  double eps = 0;                     // default depends on the format (GPTQ: 1e-3); others must state it
+  std::string eps_mode = "absolute";  // absolute | relative
+  std::optional<double> clip = 100;   // null = off
   double floor = 1e-7;
   std::int64_t directions = 1;
-  std::string signs = "stacked";       // stacked | sequential
-  std::string minimum = "tied";        // tied | fixed (Q4_1)
+  std::string signs = "stacked";  // stacked | sequential
+  std::string minimum = "tied";   // tied | fixed (Q4_1)
   std::vector<std::string> include = {"*"};
   std::vector<std::string> exclude;
 };
 
 struct TrainConfig {
   std::int64_t steps = 20000;
-  double lr = 0;                       // default depends on the format (GPTQ: 1e-7); others must state it
-  std::string schedule = "constant";   // constant | linear | cosine
+  double lr = 0;                      // default depends on the format (GPTQ: 1e-7); others must state it
+  std::string schedule = "constant";  // constant | linear | cosine
   std::int64_t warmup = 0;
   std::int64_t batch_size = 16;
   std::int64_t max_tokens_per_pass = 0;
   std::int64_t seed = 0;
   std::int64_t eval_every = 4000, save_every = 1000, log_every = 1, sync_every = 50;
   std::int64_t keep_last = 2;
-  std::string best_metric = "loss";    // loss | accuracy
+  std::string best_metric = "loss";  // loss | accuracy
   bool longest_first = true;
   std::int64_t nonfinite_limit = 10;
 };
@@ -52,11 +52,11 @@ struct DataConfig {
   std::int64_t num_train = 1000, num_dev = 500, num_test = 1000;
   std::int64_t subset_seed = 0;
   std::int64_t max_length = 2048;
-  std::string bos = "model";   // model | none | always
+  std::string bos = "model";  // model | none | always
 };
 
 struct TaskConfig {
-  std::string name;            // built-in; empty: the fields below
+  std::string name;  // built-in; empty: the fields below
   std::string prompt;
   std::vector<std::string> candidates, labels;
   std::string label_field = "label";
@@ -76,13 +76,19 @@ struct RunConfig {
   OutputConfig output;
 };
 
-enum class Source { kDefault, kFormatDefault, kFile, kCommandLine };
+enum class Source {
+  kDefault,
+  kFormatDefault,  // published for the checkpoint's format
+  kDetected,       // "auto", resolved on this machine
+  kFile,
+  kCommandLine,
+};
 
 struct LoadedConfig {
   RunConfig values;
   std::filesystem::path file;
-  std::map<std::string, Source> sources;  // by key path ("zo.eps")
-  std::map<std::string, int> lines;       // line in the file
+  std::map<std::string, Source> sources;  // by key path ("zo.eps"), every key
+  std::map<std::string, int> lines;       // line in the file, for kFile
 };
 
 }  // namespace qzo::config
