@@ -2,7 +2,8 @@
 // Standard normals from counter words, with operations that IEEE 754 defines exactly (add, multiply, fma, sqrt, divide,
 // integer), so that every device, compiler and instruction set gives the same bits. No libm.
 //
-// Box-Muller: u1 = (w0 + 0.5) 2^-32, u2 likewise; r = sqrt(-2 ln u1), theta = 2 pi u2; normals r cos(theta), r sin(theta).
+// Box-Muller: u1 = (w0 + 0.5) 2^-32, u2 likewise; r = sqrt(-2 ln u1), theta = 2 pi u2; normals r cos(theta), r
+// sin(theta).
 
 #include <cstdint>
 #include <utility>

@@ -1,11 +1,13 @@
 #pragma once
-// Strict JSON: no duplicate keys, bounded nesting, positions in errors. Every JSON file the programs read comes through here.
+// Strict JSON: no duplicate keys, bounded nesting, positions in errors. Every JSON file the programs read comes through
+// here.
 
-#include <nlohmann/json.hpp>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json.hpp>
 
 namespace qzo::core {
 

@@ -1,5 +1,6 @@
 #pragma once
-// Tables of text: JSON Lines, CSV (RFC 4180 quoting), TSV (no quoting, as GLUE files are). First CSV/TSV line = column names.
+// Tables of text: JSON Lines, CSV (RFC 4180 quoting), TSV (no quoting, as GLUE files are). First CSV/TSV line = column
+// names.
 
 #include <cstdint>
 #include <filesystem>
@@ -19,8 +20,8 @@ struct Table {
   std::vector<Row> rows;
 };
 
-// By extension (.jsonl, .csv, .tsv). UserError with file and line for malformed rows, rows with another number of columns,
-// invalid UTF-8, duplicate column names, an empty file.
+// By extension (.jsonl, .csv, .tsv). UserError with file and line for malformed rows, rows with another number of
+// columns, invalid UTF-8, duplicate column names, an empty file.
 Table read_table(const std::filesystem::path& file);
 
 }  // namespace qzo::data

@@ -8,7 +8,8 @@
 
 namespace qzo::data {
 
-// numpy.random.seed(seed); numpy.random.permutation(n), bit for bit (MT19937, legacy shuffle): the subset choice of MeZO.
+// numpy.random.seed(seed); numpy.random.permutation(n), bit for bit (MT19937, legacy shuffle): the subset choice of
+// MeZO.
 std::vector<std::int64_t> legacy_permutation(std::uint32_t seed, std::int64_t n);
 
 struct Split {
@@ -16,7 +17,8 @@ struct Split {
 };
 // MeZO's rule: the first train + dev entries of the permutation, dev is the tail. UserError if n is too small
 // (`what` names the file).
-Split choose_train_dev(std::uint32_t seed, std::int64_t n, std::int64_t train, std::int64_t dev, const std::string& what);
+Split choose_train_dev(std::uint32_t seed, std::int64_t n, std::int64_t train, std::int64_t dev,
+                       const std::string& what);
 
 // Batches of an epoch-wise shuffled order (Philox keyed by seed and epoch), no replacement within an epoch; the last
 // short batch of an epoch is filled from the next. batch(step) depends on nothing but the constructor's arguments.
@@ -24,7 +26,8 @@ class BatchOrder {
  public:
   // `lengths`: tokens per example, for longest_first (the batch with most tokens of epoch 0 comes at step 0, swapped).
   // Empty lengths switch it off.
-  BatchOrder(std::int64_t examples, std::int64_t batch_size, std::uint64_t seed, std::vector<std::int64_t> lengths = {});
+  BatchOrder(std::int64_t examples, std::int64_t batch_size, std::uint64_t seed,
+             std::vector<std::int64_t> lengths = {});
   [[nodiscard]] std::vector<std::int64_t> batch(std::uint64_t step) const;
 
  private:

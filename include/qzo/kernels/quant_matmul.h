@@ -2,8 +2,8 @@
 // y[t, n] = sum_k x[t, k] * W[n, k] (+ bias[n]), W packed as weight_view.h says, in fp32.
 //
 // One walk serves both signs of a probe: rows [0, split) use the `plus` scales, rows [split, rows) the `minus` ones.
-// Without a probe split == rows. The weight is unpacked panel by panel (kPanel outputs, kDepth inputs) into scratch that
-// stays in L2; no dense copy of a layer exists.
+// Without a probe split == rows. The weight is unpacked panel by panel (kPanel outputs, kDepth inputs) into scratch
+// that stays in L2; no dense copy of a layer exists.
 //
 // Same bits for every instruction set, thread count and batch layout: each output element is a chain of fused
 // multiply-adds over k in ascending order, cut only at multiples of kDepth (a row's result does not depend on the other
@@ -38,7 +38,8 @@ std::size_t matmul_scratch_bytes(const CodeView& weight);
 void quant_matmul_piece(const MatmulProblem& problem, std::int64_t piece, void* scratch);
 
 // Rows [first, first + count) of W as fp32, out [count, in].
-void dequantize_rows(const CodeView& weight, const ScaleView& scale, std::int64_t first, std::int64_t count, float* out);
+void dequantize_rows(const CodeView& weight, const ScaleView& scale, std::int64_t first, std::int64_t count,
+                     float* out);
 
 // The slow truth: double accumulation, no blocking.
 void reference_quant_matmul(const MatmulProblem& problem);

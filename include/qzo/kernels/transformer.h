@@ -1,7 +1,7 @@
 #pragma once
-// What stands between the matrix products of a decoder layer, fp32, row-wise: norms, rotary embedding, SwiGLU, attention.
-// Every row's result depends only on that row (attention: on the rows it sees), in a fixed order: same bits for any
-// thread count and packing. exp is our own polynomial, so the bits do not depend on libm.
+// What stands between the matrix products of a decoder layer, fp32, row-wise: norms, rotary embedding, SwiGLU,
+// attention. Every row's result depends only on that row (attention: on the rows it sees), in a fixed order: same bits
+// for any thread count and packing. exp is our own polynomial, so the bits do not depend on libm.
 
 #include <cstdint>
 #include <span>

@@ -1,5 +1,6 @@
 #pragma once
-// Probes of scales and the update with the same noise (QZO, arXiv 2505.13430, Algorithm 1; rules of the project in README).
+// Probes of scales and the update with the same noise (QZO, arXiv 2505.13430, Algorithm 1; rules of the project in
+// README).
 //
 //   absolute: s+- = s +- eps z              s' = s - (lr d) z
 //   relative: s+- = s +- (eps z) s          s' = s - (lr d z) s
@@ -12,8 +13,8 @@
 namespace qzo::kernels {
 
 // z = f(seed, step, direction, tensor, element) and nothing else: independent of threads, chunks, devices.
-// Philox key = (seed low, step); counter = (element/4 low, element/4 high 16 | purpose 8 | direction 8, tensor, seed high);
-// element e takes word pair of its quad: e%4 = 0,1 from words 0,1; e%4 = 2,3 from words 2,3 (cosine first).
+// Philox key = (seed low, step); counter = (element/4 low, element/4 high 16 | purpose 8 | direction 8, tensor, seed
+// high); element e takes word pair of its quad: e%4 = 0,1 from words 0,1; e%4 = 2,3 from words 2,3 (cosine first).
 struct NoiseKey {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;
@@ -52,7 +53,7 @@ void perturb(std::span<const float> master, const Probe& probe, std::uint32_t te
 struct UpdateRule {
   float lr_times_d = 0;  // lr * clipped d, rounded once to fp32
   EpsMode mode = EpsMode::kAbsolute;
-  float floor = 0;         // lower bound of positive scales
+  float floor = 0;             // lower bound of positive scales
   bool signed_scales = false;  // GGUF d: sign is free, no floor
 };
 

@@ -2,14 +2,14 @@
 // A decoder language model on quantized weights. forward() gives hidden states at scored rows; heads turn them into
 // logits only where they are needed. fp32 logits, norms, residual stream.
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
+
+#include <ATen/core/Tensor.h>
 
 #include "qzo/io/checkpoint.h"
 #include "qzo/models/packed_batch.h"
@@ -63,8 +63,8 @@ struct ModelLoadOptions {
   std::function<void(std::int64_t done, std::int64_t total)> progress;  // weights loaded
 };
 
-// By config.json model_type or general.architecture. UserError naming the family if it is not built, naming file and key
-// or tensor for everything inconsistent. `checkpoint` must outlive the model.
+// By config.json model_type or general.architecture. UserError naming the family if it is not built, naming file and
+// key or tensor for everything inconsistent. `checkpoint` must outlive the model.
 std::unique_ptr<CausalLm> load_causal_lm(const io::Checkpoint& checkpoint, const ModelLoadOptions& options = {});
 
 // The dimensions alone, from the checkpoint's configuration (for memory tables).
@@ -73,6 +73,7 @@ ModelSummary read_summary(const io::Checkpoint& checkpoint);
 // Marks what is trained and numbers the noise streams: tensor ids count the sorted names of all quantized decoder
 // linears, so they do not depend on include/exclude. Globs match weight names ("*.q_proj", "blk.3.*"); a glob that
 // matches nothing is a UserError (`keys` for the message: zo.include / zo.exclude).
-void select_trainable(CausalLm& model, const std::vector<std::string>& include, const std::vector<std::string>& exclude);
+void select_trainable(CausalLm& model, const std::vector<std::string>& include,
+                      const std::vector<std::string>& exclude);
 
 }  // namespace qzo::models

@@ -16,7 +16,7 @@ namespace qzo::objectives {
 
 struct ObjectiveOptions {
   ops::Precision precision = ops::Precision::kFp32;
-  bool stacked_signs = true;          // twin pass; false: two walks, less activation memory, same bits
+  bool stacked_signs = true;             // twin pass; false: two walks, less activation memory, same bits
   std::int64_t max_tokens_per_pass = 0;  // 0 = no limit; otherwise a batch is computed in several passes, same bits
 };
 

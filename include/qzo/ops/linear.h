@@ -1,10 +1,10 @@
 #pragma once
 // The boundary where tensors become pointers: checks shapes and dtypes, then runs the kernel over all threads.
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <span>
+
+#include <ATen/core/Tensor.h>
 
 #include "qzo/kernels/weight_view.h"
 #include "qzo/ops/precision.h"

@@ -1,12 +1,12 @@
 #pragma once
-// Row-wise operations of a decoder layer on fp32 tensors, parallel over rows; see kernels/transformer.h for the arithmetic.
-// Shapes: R rows (both signs stacked in a twin pass), C width.
-
-#include <ATen/core/Tensor.h>
+// Row-wise operations of a decoder layer on fp32 tensors, parallel over rows; see kernels/transformer.h for the
+// arithmetic. Shapes: R rows (both signs stacked in a twin pass), C width.
 
 #include <cstdint>
 #include <span>
 #include <vector>
+
+#include <ATen/core/Tensor.h>
 
 #include "qzo/kernels/transformer.h"
 

@@ -20,22 +20,23 @@ enum class MinimumRule : std::uint8_t {
 };
 
 struct PackedWeight {
-  std::string name;    // tensor name stem: "model.layers.0.self_attn.q_proj", "blk.0.attn_q"
-  std::string format;  // "gptq", "q4_0", "q4_1", "q8_0", "dense"
-  kernels::CodeView codes;  // codes and zeros point into the mapped checkpoint or into the owned vectors below
-  std::vector<float> scales;              // fp32 masters in storage order (GPTQ [groups, out]; GGUF [out, in/32]); empty: dense
+  std::string name;           // tensor name stem: "model.layers.0.self_attn.q_proj", "blk.0.attn_q"
+  std::string format;         // "gptq", "q4_0", "q4_1", "q8_0", "dense"
+  kernels::CodeView codes;    // codes and zeros point into the mapped checkpoint or into the owned vectors below
+  std::vector<float> scales;  // fp32 masters in storage order (GPTQ [groups, out]; GGUF [out, in/32]); empty: dense
   std::vector<std::int64_t> scale_shape;
-  bool signed_scales = false;             // GGUF d may be negative
+  bool signed_scales = false;  // GGUF d may be negative
   MinimumRule minimum_rule = MinimumRule::kTied;
-  std::vector<float> minimum;             // Q4_1 [out, in/32]: m/d (tied) or m (fixed); in constant groups m itself
-  std::vector<std::int64_t> constant_groups;  // indices with d == 0 in the file: w = m, never perturbed or updated (tied)
-  std::uint32_t tensor_id = 0;            // noise stream of this tensor; set by models::assign_tensor_ids
-  bool trainable = false;                 // perturbed and updated
-  io::ScaleField scale_field;             // where the scales stand in the file
+  std::vector<float> minimum;  // Q4_1 [out, in/32]: m/d (tied) or m (fixed); in constant groups m itself
+  std::vector<std::int64_t>
+      constant_groups;          // indices with d == 0 in the file: w = m, never perturbed or updated (tied)
+  std::uint32_t tensor_id = 0;  // noise stream of this tensor; set by models::assign_tensor_ids
+  bool trainable = false;       // perturbed and updated
+  io::ScaleField scale_field;   // where the scales stand in the file
   std::optional<io::ScaleField> minimum_field;
 
-  std::vector<std::uint8_t> owned_zeros;      // GPTQ zeros unpacked [groups, out]
-  std::vector<std::int32_t> owned_group_of;   // desc_act
+  std::vector<std::uint8_t> owned_zeros;     // GPTQ zeros unpacked [groups, out]
+  std::vector<std::int32_t> owned_group_of;  // desc_act
 
   [[nodiscard]] bool quantized() const { return !scales.empty(); }
 };
@@ -52,12 +53,12 @@ struct ScaleMode {
 };
 
 struct EffectiveScales {
-  kernels::ScaleView plus;   // also the only one without a probe
+  kernels::ScaleView plus;  // also the only one without a probe
   kernels::ScaleView minus;
 };
 
-// s+ and s- (or the masters, or the rounded masters) of one weight. Views point into `buffers` or the masters; valid until
-// the next call with the same buffers. Parallel inside. A weight that is not trainable ignores the probe.
+// s+ and s- (or the masters, or the rounded masters) of one weight. Views point into `buffers` or the masters; valid
+// until the next call with the same buffers. Parallel inside. A weight that is not trainable ignores the probe.
 EffectiveScales effective_scales(const PackedWeight& weight, const ScaleMode& mode, ScaleBuffers& buffers);
 
 struct RoundingCount {

@@ -12,8 +12,8 @@
 namespace qzo::tasks {
 
 struct ClassificationTask {
-  std::string name;          // "sst2", or "custom"
-  std::string prompt;        // "{sentence} It was": {field} is replaced by that column, stripped of surrounding blanks
+  std::string name;    // "sst2", or "custom"
+  std::string prompt;  // "{sentence} It was": {field} is replaced by that column, stripped of surrounding blanks
   std::vector<std::string> candidates;  // appended to the prompt as they stand: " terrible", " great"
   std::vector<std::string> labels;      // value of the label column for each candidate; empty = "0", "1", ...
   std::string label_field = "label";
@@ -36,7 +36,8 @@ struct Example {
 enum class Bos { kModel, kNone, kAlways };
 
 struct EncodeOptions {
-  std::int64_t max_length = 2048;  // prompt + longest candidate; the prompt is cut from the left, BOS and answer are kept
+  std::int64_t max_length =
+      2048;  // prompt + longest candidate; the prompt is cut from the left, BOS and answer are kept
   Bos bos = Bos::kModel;
 };
 

@@ -30,7 +30,8 @@ void save_checkpoint(const core::RunFolder& folder, const CheckpointState& state
 std::vector<std::uint64_t> list_checkpoints(const core::RunFolder& folder);
 
 // Loads into `tensors`; UserError naming the file if anything is missing, damaged or of another shape.
-CheckpointState load_checkpoint(const core::RunFolder& folder, std::uint64_t step, std::span<zo::TrainableScales> tensors);
+CheckpointState load_checkpoint(const core::RunFolder& folder, std::uint64_t step,
+                                std::span<zo::TrainableScales> tensors);
 
 // The newest that loads; damaged ones are reported through `warn` and passed over. nullopt if none.
 std::optional<CheckpointState> load_newest_checkpoint(const core::RunFolder& folder,

@@ -34,8 +34,8 @@ struct JournalHeader {
 
 struct JournalEntry {
   bool checksum = false;
-  zo::StepRecord record;       // if !checksum
-  std::uint64_t step = 0;      // if checksum: number of steps done
+  zo::StepRecord record;   // if !checksum
+  std::uint64_t step = 0;  // if checksum: number of steps done
   std::uint64_t scales_hash = 0;
 };
 

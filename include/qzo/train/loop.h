@@ -30,8 +30,8 @@ struct LoopSettings {
   int nonfinite_limit = 10;          // skipped steps in a row that end the run
   bool longest_first = true;
   bool tensorboard = true;
-  std::uint64_t config_hash = 0;     // of everything that changes the trajectory
-  std::string config_json;           // effective config with sources, written to RUN/config.json
+  std::uint64_t config_hash = 0;  // of everything that changes the trajectory
+  std::string config_json;        // effective config with sources, written to RUN/config.json
   std::string environment_json;
 };
 
@@ -43,7 +43,7 @@ struct StepProgress {
   double d = 0;
   double lr = 0;
   std::optional<double> dev_loss, dev_accuracy;  // newest evaluation
-  double clip_share = 0;              // of all steps so far
+  double clip_share = 0;                         // of all steps so far
   std::uint64_t skipped = 0;
   double steps_per_second = 0, tokens_per_second = 0, seconds_left = 0;
 };
@@ -69,8 +69,8 @@ struct LoopResult {
   std::filesystem::path model;  // where the tuned checkpoint stands (RUN/model); empty if interrupted
 };
 
-// Throws GuardError after nonfinite_limit skipped steps in a row, EnvironmentError on a full disk (checkpoints and journal
-// up to then are intact), UserError if the folder holds a run with another config, base checkpoint or tensors.
+// Throws GuardError after nonfinite_limit skipped steps in a row, EnvironmentError on a full disk (checkpoints and
+// journal up to then are intact), UserError if the folder holds a run with another config, base checkpoint or tensors.
 LoopResult run(Problem& problem, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
                Reporter& reporter);
 

@@ -1,6 +1,6 @@
 #pragma once
-// A fine-tune as a patch: header (base checkpoint hash, tensor order hash, run seed, rules), then 12 bytes a direction and
-// step: u32 step | f32 lr | f32 d applied. Applying it to the base checkpoint gives the tuned one, byte for byte.
+// A fine-tune as a patch: header (base checkpoint hash, tensor order hash, run seed, rules), then 12 bytes a direction
+// and step: u32 step | f32 lr | f32 d applied. Applying it to the base checkpoint gives the tuned one, byte for byte.
 
 #include <filesystem>
 

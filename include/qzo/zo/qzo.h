@@ -53,7 +53,8 @@ struct StepRecord {
 };
 
 // d = clip((L+ - L-) / (2 eps), C). Pure.
-StepRecord make_record(const QzoSettings& settings, std::uint64_t step, std::uint32_t direction, double lr, LossPair losses);
+StepRecord make_record(const QzoSettings& settings, std::uint64_t step, std::uint32_t direction, double lr,
+                       LossPair losses);
 
 // Applies the update of `record` to every tensor. Deterministic, parallel inside. Skipped records change nothing.
 void apply_record(const StepRecord& record, kernels::EpsMode mode, double floor, std::span<TrainableScales> tensors,
@@ -65,7 +66,8 @@ void apply_record(const StepRecord& record, kernels::EpsMode mode, double floor,
 using NoiseFactory = std::function<std::unique_ptr<kernels::Noise>(kernels::NoiseKey)>;
 std::vector<StepRecord> qzo_step(const QzoSettings& settings, std::uint64_t step, double lr,
                                  std::span<TrainableScales> tensors, const LossFunction& loss,
-                                 const NoiseFactory& noise_for = {}, const std::function<void(std::span<const StepRecord>)>& before_update = {});
+                                 const NoiseFactory& noise_for = {},
+                                 const std::function<void(std::span<const StepRecord>)>& before_update = {});
 
 // XXH3-64 over all masters in order: the checksum that journals carry.
 std::uint64_t scales_checksum(std::span<const TrainableScales> tensors);
