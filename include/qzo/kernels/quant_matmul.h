@@ -6,8 +6,8 @@
 // that stays in L2; no dense copy of a layer exists.
 //
 // Same bits for every instruction set, thread count and batch layout: each output element is a chain of fused
-// multiply-adds over k in ascending order, cut only at multiples of kDepth (a row's result does not depend on the other
-// rows). w = scale * code (+ offset by one fma) is rounded once to fp32, as the formats define the dequantized weight.
+// multiply-adds over k in ascending order, beginning at 0 (a row's result does not depend on the other rows); the bias is
+// added behind its end. w = scale * code (+ offset by one fma) is rounded once to fp32, as the formats define the dequantized weight.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +16,8 @@
 
 namespace qzo::kernels {
 
-inline constexpr std::int64_t kPanel = 16;  // outputs in a panel
+inline constexpr std::int64_t kPanel = 16;   // outputs in a panel
+inline constexpr std::int64_t kDepth = 256;  // inputs unpacked at a time: a panel of 16 KiB, half of L1
 
 struct MatmulProblem {
   CodeView weight;

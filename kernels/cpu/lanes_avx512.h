@@ -1,0 +1,75 @@
+#pragma once
+// Sixteen lanes as one AVX-512 register; meaning of each operation in lanes_portable.h. Only for *_avx512.cpp files.
+
+#include <cstdint>
+
+#include <immintrin.h>
+
+namespace qzo::kernels {
+
+struct Avx512Lanes {
+  static constexpr int kTileRows = 14;  // 14 independent chains hide the latency of two FMA units
+  struct Floats {
+    __m512 v;
+  };
+  struct Words {
+    __m512i v;
+  };
+
+  static Floats load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static void store(float* p, Floats a) { _mm512_storeu_ps(p, a.v); }
+  static Floats broadcast(float a) { return {_mm512_set1_ps(a)}; }
+  static Floats zero() { return {_mm512_setzero_ps()}; }
+  static Floats add(Floats a, Floats b) { return {_mm512_add_ps(a.v, b.v)}; }
+  static Floats sub(Floats a, Floats b) { return {_mm512_sub_ps(a.v, b.v)}; }
+  static Floats mul(Floats a, Floats b) { return {_mm512_mul_ps(a.v, b.v)}; }
+  static Floats div(Floats a, Floats b) { return {_mm512_div_ps(a.v, b.v)}; }
+  static Floats fma(Floats a, Floats b, Floats c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+  static Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
+  static Floats min(Floats a, Floats b) { return {_mm512_min_ps(a.v, b.v)}; }
+
+  // Not _mm512_reduce_add_ps: the order of its additions is the compiler's.
+  static float reduce_add(Floats a) {
+    const __m128 four = reduce_to_four(a);
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+  static float reduce_max(Floats a) {
+    const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+  }
+  static void reduce_add4(Floats a, Floats b, Floats c, Floats d, float* out) {
+    __m128 r0 = reduce_to_four(a), r1 = reduce_to_four(b), r2 = reduce_to_four(c), r3 = reduce_to_four(d);
+    _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+    _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(r0, r2), _mm_add_ps(r1, r3)));
+  }
+
+  static Words load_words(const std::uint32_t* p) { return {_mm512_loadu_si512(p)}; }
+  static Words broadcast_word(std::uint32_t a) { return {_mm512_set1_epi32(static_cast<int>(a))}; }
+  static Words add(Words a, Words b) { return {_mm512_add_epi32(a.v, b.v)}; }
+  static Words sub(Words a, Words b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+  static Words bit_and(Words a, Words b) { return {_mm512_and_si512(a.v, b.v)}; }
+  static Words shift_left(Words a, int bits) { return {_mm512_sll_epi32(a.v, _mm_cvtsi32_si128(bits))}; }
+  static Words shift_right(Words a, int bits) { return {_mm512_srl_epi32(a.v, _mm_cvtsi32_si128(bits))}; }
+  static Words shift_right_signed(Words a, int bits) { return {_mm512_sra_epi32(a.v, _mm_cvtsi32_si128(bits))}; }
+  static Floats signed_to_float(Words a) { return {_mm512_cvtepi32_ps(a.v)}; }
+  static Words bits_of(Floats a) { return {_mm512_castps_si512(a.v)}; }
+  static Floats float_of(Words a) { return {_mm512_castsi512_ps(a.v)}; }
+  static Floats load_half(const std::uint16_t* p) { return {_mm512_cvtph_ps(load_sixteen(p))}; }
+  static Floats load_bfloat16(const std::uint16_t* p) {
+    return float_of(shift_left({_mm512_cvtepu16_epi32(load_sixteen(p))}, 16));
+  }
+
+ private:
+  static __m128 reduce_to_four(Floats a) {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  }
+  static __m256i load_sixteen(const std::uint16_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+};
+
+}  // namespace qzo::kernels

@@ -1,0 +1,133 @@
+#pragma once
+// Sixteen lanes in plain C++: the meaning of every operation that lanes_avx2.h and lanes_avx512.h spell in intrinsics.
+// The kernel bodies (*_body.h) are written once over such a type. All three give the same bits: every operation is
+// exact by IEEE 754, and reductions add in the tree written here.
+//
+// A lanes type has Floats, Words (32-bit, unsigned), kTileRows (rows of the register tile in gemm_body.h).
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "qzo/core/half.h"
+
+namespace qzo::kernels {
+
+struct PortableLanes {
+  static constexpr int kTileRows = 4;
+  struct Floats {
+    float v[16];
+  };
+  struct Words {
+    std::uint32_t v[16];
+  };
+
+  static Floats load(const float* p) {
+    return each([p](int i) { return p[i]; });
+  }
+  static void store(float* p, const Floats& a) {
+    for (int i = 0; i < 16; ++i) p[i] = a.v[i];
+  }
+  static Floats broadcast(float a) {
+    return each([a](int) { return a; });
+  }
+  static Floats zero() { return broadcast(0.0F); }
+  static Floats add(const Floats& a, const Floats& b) {
+    return each([&](int i) { return a.v[i] + b.v[i]; });
+  }
+  static Floats sub(const Floats& a, const Floats& b) {
+    return each([&](int i) { return a.v[i] - b.v[i]; });
+  }
+  static Floats mul(const Floats& a, const Floats& b) {
+    return each([&](int i) { return a.v[i] * b.v[i]; });
+  }
+  static Floats div(const Floats& a, const Floats& b) {
+    return each([&](int i) { return a.v[i] / b.v[i]; });
+  }
+  static Floats fma(const Floats& a, const Floats& b, const Floats& c) {
+    return each([&](int i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
+  }
+  // The x86 instructions' rule: the second operand unless the first is strictly beyond it (so a NaN in `b` stays).
+  static Floats max(const Floats& a, const Floats& b) {
+    return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
+  }
+  static Floats min(const Floats& a, const Floats& b) {
+    return each([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
+  }
+
+  // Lane i with i + 8, then i + 4, i + 2, i + 1.
+  static float reduce_add(Floats a) {
+    for (int half = 8; half > 0; half /= 2)
+      for (int i = 0; i < half; ++i) a.v[i] = a.v[i] + a.v[i + half];
+    return a.v[0];
+  }
+  static float reduce_max(Floats a) {
+    for (int half = 8; half > 0; half /= 2)
+      for (int i = 0; i < half; ++i) a.v[i] = a.v[i] > a.v[i + half] ? a.v[i] : a.v[i + half];
+    return a.v[0];
+  }
+  // out[0..3] = reduce_add of each.
+  static void reduce_add4(const Floats& a, const Floats& b, const Floats& c, const Floats& d, float* out) {
+    out[0] = reduce_add(a);
+    out[1] = reduce_add(b);
+    out[2] = reduce_add(c);
+    out[3] = reduce_add(d);
+  }
+
+  static Words load_words(const std::uint32_t* p) {
+    return each_word([p](int i) { return p[i]; });
+  }
+  static Words broadcast_word(std::uint32_t a) {
+    return each_word([a](int) { return a; });
+  }
+  static Words add(const Words& a, const Words& b) {
+    return each_word([&](int i) { return a.v[i] + b.v[i]; });
+  }
+  static Words sub(const Words& a, const Words& b) {
+    return each_word([&](int i) { return a.v[i] - b.v[i]; });
+  }
+  static Words bit_and(const Words& a, const Words& b) {
+    return each_word([&](int i) { return a.v[i] & b.v[i]; });
+  }
+  static Words shift_left(const Words& a, int bits) {
+    return each_word([&](int i) { return a.v[i] << bits; });
+  }
+  static Words shift_right(const Words& a, int bits) {
+    return each_word([&](int i) { return a.v[i] >> bits; });
+  }
+  static Words shift_right_signed(const Words& a, int bits) {
+    return each_word([&](int i) { return static_cast<std::uint32_t>(static_cast<std::int32_t>(a.v[i]) >> bits); });
+  }
+  static Floats signed_to_float(const Words& a) {
+    return each([&](int i) { return static_cast<float>(static_cast<std::int32_t>(a.v[i])); });
+  }
+  static Words bits_of(const Floats& a) {
+    return each_word([&](int i) { return std::bit_cast<std::uint32_t>(a.v[i]); });
+  }
+  static Floats float_of(const Words& a) {
+    return each([&](int i) { return std::bit_cast<float>(a.v[i]); });
+  }
+  // Sixteen IEEE halves, sixteen bfloat16.
+  static Floats load_half(const std::uint16_t* p) {
+    return each([p](int i) { return core::half_to_float(p[i]); });
+  }
+  static Floats load_bfloat16(const std::uint16_t* p) {
+    return each([p](int i) { return core::bfloat16_to_float(p[i]); });
+  }
+
+ private:
+  template <class F>
+  static Floats each(F f) {
+    Floats r;
+    for (int i = 0; i < 16; ++i) r.v[i] = f(i);
+    return r;
+  }
+  template <class F>
+  static Words each_word(F f) {
+    Words r;
+    for (int i = 0; i < 16; ++i) r.v[i] = f(i);
+    return r;
+  }
+};
+
+}  // namespace qzo::kernels

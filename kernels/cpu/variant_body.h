@@ -1,0 +1,18 @@
+#pragma once
+// Everything that a variant_<isa>.cpp compiles for its lanes type.
+
+#include "cpu/attention_body.h"
+#include "cpu/gemm_body.h"
+#include "cpu/rowwise_body.h"
+#include "cpu/unpack_body.h"
+#include "cpu/variant.h"
+
+namespace qzo::kernels {
+namespace {
+
+template <class L>
+inline constexpr Variant kVariant{&unpack_panel<L>, &multiply<L>,         &rms_norm_rows<L>,
+                                  &swiglu_array<L>, &attention_row_of<L>, &log_sum_exp_of<L>};
+
+}  // namespace
+}  // namespace qzo::kernels
