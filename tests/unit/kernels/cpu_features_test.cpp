@@ -1,0 +1,40 @@
+#include "qzo/kernels/cpu_features.h"
+
+#include <gtest/gtest.h>
+
+#include "qzo/core/error.h"
+
+namespace qzo::kernels {
+namespace {
+
+TEST(CpuFeatures, TheBestIsaIsSupportedAndActive) {
+  EXPECT_TRUE(isa_supported(Isa::kPortable));
+  EXPECT_TRUE(isa_supported(best_isa()));
+  EXPECT_EQ(active_isa(), best_isa());
+  if (isa_supported(Isa::kAvx512)) {
+    EXPECT_TRUE(isa_supported(Isa::kAvx2));
+    EXPECT_EQ(best_isa(), Isa::kAvx512);
+  }
+}
+
+TEST(CpuFeatures, TheActiveIsaCanBeLowered) {
+  set_active_isa(Isa::kPortable);
+  EXPECT_EQ(active_isa(), Isa::kPortable);
+  set_active_isa(best_isa());
+  EXPECT_EQ(active_isa(), best_isa());
+}
+
+TEST(CpuFeatures, AnUnsupportedIsaIsRefused) {
+  if (isa_supported(Isa::kAvx512)) GTEST_SKIP() << "this CPU supports every variant";
+  EXPECT_THROW(set_active_isa(Isa::kAvx512), core::InternalError);
+  EXPECT_EQ(active_isa(), best_isa());
+}
+
+TEST(CpuFeatures, Names) {
+  EXPECT_EQ(isa_name(Isa::kPortable), "portable");
+  EXPECT_EQ(isa_name(Isa::kAvx2), "avx2");
+  EXPECT_EQ(isa_name(Isa::kAvx512), "avx512");
+}
+
+}  // namespace
+}  // namespace qzo::kernels
