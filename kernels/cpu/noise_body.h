@@ -1,0 +1,83 @@
+#pragma once
+// Philox4x32-10 and Box-Muller over kBlock quads at a time, in plain loops that the compiler turns into vector code.
+
+#include "qzo/core/gaussian.h"
+
+#include "cpu/noise.h"
+
+namespace qzo::kernels {
+namespace {
+
+constexpr int kBlock = 32;
+
+struct Words {
+  alignas(64) std::uint32_t word[4][kBlock];
+};
+
+inline void philox_block(const NoiseStream& stream, std::uint64_t first_quad, Words& c) {
+  for (int i = 0; i < kBlock; ++i) {
+    const std::uint64_t quad = first_quad + static_cast<std::uint64_t>(i);
+    c.word[0][i] = static_cast<std::uint32_t>(quad);
+    c.word[1][i] = stream.tag | static_cast<std::uint32_t>((quad >> 32) & 0xFFFFU);
+    c.word[2][i] = stream.tensor;
+    c.word[3][i] = stream.seed_high;
+  }
+  std::uint32_t key_low = stream.key_low;
+  std::uint32_t key_high = stream.key_high;
+  for (int round = 0; round < 10; ++round) {
+    for (int i = 0; i < kBlock; ++i) {
+      const std::uint64_t product0 = std::uint64_t{0xD2511F53U} * c.word[0][i];
+      const std::uint64_t product1 = std::uint64_t{0xCD9E8D57U} * c.word[2][i];
+      c.word[0][i] = static_cast<std::uint32_t>(product1 >> 32) ^ c.word[1][i] ^ key_low;
+      c.word[1][i] = static_cast<std::uint32_t>(product1);
+      c.word[2][i] = static_cast<std::uint32_t>(product0 >> 32) ^ c.word[3][i] ^ key_high;
+      c.word[3][i] = static_cast<std::uint32_t>(product0);
+    }
+    key_low += 0x9E3779B9U;
+    key_high += 0xBB67AE85U;
+  }
+}
+
+inline void fill_quads(const NoiseStream& stream, std::uint64_t first_quad, std::int64_t quads, float* out) {
+  Words words;
+  alignas(64) float normals[4][kBlock];
+  for (std::int64_t done = 0; done < quads; done += kBlock) {
+    philox_block(stream, first_quad + static_cast<std::uint64_t>(done), words);
+    for (int half = 0; half < 4; half += 2) {
+      for (int i = 0; i < kBlock; ++i) {
+        const core::NormalPair pair = core::gaussian_pair(words.word[half][i], words.word[half + 1][i]);
+        normals[half][i] = pair.first;
+        normals[half + 1][i] = pair.second;
+      }
+    }
+    const std::int64_t count = quads - done < kBlock ? quads - done : kBlock;
+    for (std::int64_t i = 0; i < count; ++i) {
+      for (int j = 0; j < 4; ++j) out[(done + i) * 4 + j] = normals[j][i];
+    }
+  }
+}
+
+inline void perturb(const float* s, const float* z, std::int64_t count, float eps, bool relative, float* plus,
+                    float* minus) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float e = relative ? eps * z[i] : eps;
+    const float factor = relative ? s[i] : z[i];
+    if (plus != nullptr) plus[i] = __builtin_fmaf(e, factor, s[i]);
+    if (minus != nullptr) minus[i] = __builtin_fmaf(-e, factor, s[i]);
+  }
+}
+
+inline void update(float* s, const float* z, std::int64_t count, float c, bool relative, float floor, bool is_signed) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float before = s[i];
+    const float step = relative ? c * z[i] : c;
+    const float moved = __builtin_fmaf(-step, relative ? before : z[i], before);
+    const float bound = before < floor ? before : floor;
+    s[i] = !is_signed && before > 0 && moved < bound ? bound : moved;
+  }
+}
+
+constexpr NoiseVariant kNoiseVariant{&fill_quads, &perturb, &update};
+
+}  // namespace
+}  // namespace qzo::kernels
