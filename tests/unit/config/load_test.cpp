@@ -75,7 +75,7 @@ TEST(LoadConfig, text_keys_take_characters_as_they_stand) {
 TEST(LoadConfig, unknown_key_names_line_and_nearest_key) {
   const std::string error = error_of(with("\n\"zo\": {\n\"epz\": 1}"));
   EXPECT_EQ(error, "unknown key \"zo.epz\" (/recipes/r.json:3). Did you mean \"zo.eps\"?");
-  EXPECT_TRUE(contains(error_of(with(R"("trian": {})")), "Did you mean \"train\"?"));
+  EXPECT_TRUE(contains(error_of(with(R"("trainn": {})")), "Did you mean \"train\"?"));
   EXPECT_TRUE(contains(error_of(kMinimal, {"train.stepz=4"}), "unknown key \"train.stepz\" (--set)"));
   EXPECT_TRUE(contains(error_of(kMinimal, {"zzzzzzzz.qqqq=4"}), "--describe"));
 }

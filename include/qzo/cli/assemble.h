@@ -1,0 +1,51 @@
+#pragma once
+// Recipe -> objects that belong together, each owned once: checkpoint, tokenizer, model, task, examples.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "qzo/cli/examples.h"
+#include "qzo/config/load.h"
+#include "qzo/io/checkpoint.h"
+#include "qzo/models/causal_lm.h"
+#include "qzo/objectives/classification.h"
+#include "qzo/tokenizer/tokenizer.h"
+#include "qzo/train/loop.h"
+
+namespace qzo::cli {
+
+// A checkpoint with its model; the checkpoint outlives the model, which points into its mapped files.
+struct LoadedModel {
+  std::unique_ptr<io::Checkpoint> checkpoint;
+  std::unique_ptr<models::CausalLm> model;
+};
+// Opens, loads and validates every weight; nothing is marked for training yet. `path` as for find_checkpoint.
+LoadedModel load_model(const std::filesystem::path& path, const quant::LoadOptions& options);
+
+// A folder's tokenizer files, or the vocabulary inside a GGUF file. UserError if it has more tokens than `model`.
+std::unique_ptr<tokenizer::Tokenizer> load_tokenizer(const io::Checkpoint& checkpoint, const models::CausalLm& model);
+
+struct Assembly {
+  config::LoadedConfig config;  // "auto" resolved, defaults of the format filled in
+  LoadedModel base;
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer;
+  tasks::ClassificationTask task;
+  Examples examples;
+};
+
+// Everything short of a step; marks what is trained. Model, settings and data are looked at even if one of them fails:
+// one UserError reports all of it.
+Assembly assemble(config::LoadedConfig config);
+
+// The formats of what is trained: "gptq", or "q4_0, q4_1" if there are several.
+std::string trained_formats(models::CausalLm& model);
+
+// Settings in the types of the parts that use them.
+quant::LoadOptions quant_options(const config::RunConfig& config);
+objectives::ObjectiveOptions objective_options(const config::RunConfig& config);
+train::LoopSettings loop_settings(const Assembly& assembly);
+
+void set_threads(int threads);  // ours and LibTorch's; 0 = all that the process may use
+
+}  // namespace qzo::cli
