@@ -6,8 +6,9 @@
 // that stays in L2; no dense copy of a layer exists.
 //
 // Same bits for every instruction set, thread count and batch layout: each output element is a chain of fused
-// multiply-adds over k in ascending order, beginning at 0 (a row's result does not depend on the other rows); the bias is
-// added behind its end. w = scale * code (+ offset by one fma) is rounded once to fp32, as the formats define the dequantized weight.
+// multiply-adds over k in ascending order, beginning at 0 (a row's result does not depend on the other rows); the bias
+// is added behind its end. w = scale * code (+ offset by one fma) is rounded once to fp32, as the formats define the
+// dequantized weight.
 
 #include <cstddef>
 #include <cstdint>

@@ -12,12 +12,14 @@
 namespace qzo::ops {
 
 // y = x W^T (+ bias). x [rows, in] fp32 contiguous; y [rows, out] fp32. Rows [0, split) use `plus`, the rest `minus`.
-// bias: empty or [out]. Same bits for any thread count.
+// bias: empty or [out]. Same bits for any thread count (kFp32: also for any batch and instruction set). InternalError
+// if dtype, shape or contiguity is wrong.
 at::Tensor quant_linear(const at::Tensor& x, const kernels::CodeView& weight, const kernels::ScaleView& plus,
                         const kernels::ScaleView& minus, std::int64_t split, std::span<const float> bias,
                         Precision precision);
 
-// Rows of a weight as fp32: [ids.size(), in] (embedding lookup; rows of the head for chosen tokens).
+// Rows of a weight as fp32: [ids.size(), in] (embedding lookup; rows of the head for chosen tokens). InternalError if
+// an id is not a row.
 at::Tensor dequantized_rows(const kernels::CodeView& weight, const kernels::ScaleView& scale,
                             std::span<const std::int32_t> ids);
 

@@ -8,7 +8,7 @@ namespace qzo::ops {
 
 enum class Precision : std::uint8_t {
   kFp32,  // our fused unpack-and-multiply kernel: exact weights, fp32 fma
-  kBf16,  // weight panel and activations rounded to bf16, at::linear, fp32 result
+  kBf16,  // weights, activations and the product itself rounded to bf16 (at::linear, sums in fp32), widened to fp32
 };
 
 // auto: bf16 where the CPU has AVX512_BF16, fp32 elsewhere.

@@ -12,6 +12,7 @@
 
 namespace qzo::ops {
 
+// x [R, C], weight [C] -> [R, C].
 at::Tensor rms_norm(const at::Tensor& x, std::span<const float> weight, float eps);
 
 // cosine, sine [positions, head_dim/2].
@@ -20,15 +21,18 @@ struct RopeTable {
   std::int64_t positions = 0;
   std::int64_t half_dim = 0;
 };
-// In place on x [R, heads * head_dim]; positions [R / signs], repeated for each sign.
+// In place on x [R, heads * head_dim]; positions [R / signs], repeated for each sign; each below table.positions.
 void rope_(at::Tensor& x, std::int64_t heads, std::int64_t head_dim, std::span<const std::int32_t> positions,
            const RopeTable& table, kernels::RopePairing pairing);
 
+// gate = silu(gate) * up
 void swiglu_(at::Tensor& gate, const at::Tensor& up);
+// a += b
 void add_(at::Tensor& a, const at::Tensor& b);
 
-// visible[r]: key ranges of query row r within one sign (kernels::RowRange). q [signs * Q, heads * head_dim] for query
-// rows `query_rows` (indices into the keys' rows; empty = all), k, v [signs * T, kv_heads * head_dim].
+// k, v [signs * T, kv_heads * head_dim]. visible [T]: key ranges that row r of one sign sees (kernels::RowRange, within
+// [0, T)). q [signs * Q, heads * head_dim]: query i is row query_rows[i] (empty: all T rows) and sees visible of that
+// row. Returns [signs * Q, heads * head_dim].
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      std::span<const std::vector<kernels::RowRange>> visible, std::span<const std::int64_t> query_rows,
                      std::int64_t signs, std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim);

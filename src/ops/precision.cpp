@@ -1,0 +1,11 @@
+#include "qzo/ops/precision.h"
+
+#include "qzo/kernels/cpu_features.h"
+
+namespace qzo::ops {
+
+Precision auto_precision() { return kernels::cpu_has_bf16() ? Precision::kBf16 : Precision::kFp32; }
+
+std::string precision_name(Precision precision) { return precision == Precision::kFp32 ? "fp32" : "bf16"; }
+
+}  // namespace qzo::ops
