@@ -32,12 +32,15 @@ class Format {
   // UserError naming file and tensor for anything inconsistent (dtype, shape, group index, NaN or infinite scale).
   [[nodiscard]] virtual PackedWeight load(const io::Checkpoint& checkpoint, const WeightRequest& request,
                                           const LoadOptions& options) const = 0;
+  // The scale (and minimum) fields inside `entry` of the checkpoint; none if it holds no scales of this format.
+  [[nodiscard]] virtual std::vector<io::ScaleField> scale_fields(const io::Checkpoint& checkpoint,
+                                                                 const io::TensorEntry& entry) const = 0;
 };
 
 const std::vector<std::unique_ptr<Format>>& formats();
 
-// The one format that matches; UserError listing the tensors found if none or several do. `checkpoint` must outlive the
-// result (codes stay mapped).
+// The one format that matches; UserError listing the tensors found (and naming the quantizer that wrote them, where it
+// is known) if none or several do. `checkpoint` must outlive the result (codes stay mapped).
 PackedWeight load_weight(const io::Checkpoint& checkpoint, const WeightRequest& request, const LoadOptions& options);
 
 // Throws UserError for checkpoints whose quantization settings name a method, bit width or layout that is not built.

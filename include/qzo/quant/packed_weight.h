@@ -1,12 +1,13 @@
 #pragma once
 // One weight matrix as the checkpoint has it, plus its fp32 master scales.
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "qzo/core/dtype.h"
 #include "qzo/io/scale_patch.h"
 #include "qzo/kernels/weight_view.h"
 #include "qzo/kernels/zo_perturb.h"
@@ -19,7 +20,12 @@ enum class MinimumRule : std::uint8_t {
   kFixed,  // m stays, d alone moves
 };
 
+// Moved, never copied: views point into its own vectors. The checkpoint it was loaded from must outlive it.
 struct PackedWeight {
+  PackedWeight() = default;
+  PackedWeight(PackedWeight&&) = default;
+  PackedWeight& operator=(PackedWeight&&) = default;
+
   std::string name;           // tensor name stem: "model.layers.0.self_attn.q_proj", "blk.0.attn_q"
   std::string format;         // "gptq", "q4_0", "q4_1", "q8_0", "dense"
   kernels::CodeView codes;    // codes and zeros point into the mapped checkpoint or into the owned vectors below
@@ -28,12 +34,16 @@ struct PackedWeight {
   bool signed_scales = false;  // GGUF d may be negative
   MinimumRule minimum_rule = MinimumRule::kTied;
   std::vector<float> minimum;  // Q4_1 [out, in/32]: m/d (tied) or m (fixed); in constant groups m itself
-  std::vector<std::int64_t>
-      constant_groups;          // indices with d == 0 in the file: w = m, never perturbed or updated (tied)
+  // Tied minimum: ascending indices with d == 0 in the file. There w = m; never perturbed or updated.
+  std::vector<std::int64_t> constant_groups;
   std::uint32_t tensor_id = 0;  // noise stream of this tensor; set by models::assign_tensor_ids
   bool trainable = false;       // perturbed and updated
   io::ScaleField scale_field;   // where the scales stand in the file
   std::optional<io::ScaleField> minimum_field;
+  // The same fields in the mapped file: value i begins at i * stride of the field. Null: dense, no minimum.
+  core::Dtype scale_dtype = core::Dtype::kF16;
+  const std::byte* file_scales = nullptr;
+  const std::byte* file_minimum = nullptr;
 
   std::vector<std::uint8_t> owned_zeros;     // GPTQ zeros unpacked [groups, out]
   std::vector<std::int32_t> owned_group_of;  // desc_act
@@ -61,11 +71,24 @@ struct EffectiveScales {
 // until the next call with the same buffers. Parallel inside. A weight that is not trainable ignores the probe.
 EffectiveScales effective_scales(const PackedWeight& weight, const ScaleMode& mode, ScaleBuffers& buffers);
 
+// Against the file's own values, over the groups that were written differently.
 struct RoundingCount {
   std::int64_t became_zero = 0, became_subnormal = 0, changed_sign = 0;
 };
 
-// The rewritten scale (and minimum) fields, rounded to the file's dtype, nearest even.
+// What an exported file holds for one group, and what a forward pass in rounded mode computes with: both come from
+// here.
+//   scale    the master rounded to the file's dtype, nearest even
+//   minimum  Q4_1: the file's own m where the rounded scale equals the file's d (so that an untouched group keeps its
+//            bytes) or the minimum is fixed; otherwise master * (m/d), rounded
+struct ExportedGroup {
+  float scale = 0;
+  float minimum = 0;
+};
+ExportedGroup exported_group(const PackedWeight& weight, std::int64_t index);
+
+// The rewritten scale (and minimum) fields; empty for a dense weight. `count` is added to. GuardError if a master left
+// the range of the file's dtype: a checkpoint with infinities is never written.
 std::vector<io::FieldWrite> scale_writes(const PackedWeight& weight, RoundingCount* count = nullptr);
 
 }  // namespace qzo::quant

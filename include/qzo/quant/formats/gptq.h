@@ -1,0 +1,27 @@
+#pragma once
+// GPTQ, 4 bit (AutoGPTQ and GPTQModel; layout: AutoGPTQ qlinear_cuda_old.py). The matrix is stored transposed:
+//
+//   STEM.qweight I32 [in/8, out]        word (r, n):  bits 31..28 | ... | 7..4    | 3..0
+//                                       input row          8r + 7 | ... | 8r + 1  | 8r        of output n
+//   STEM.qzeros  I32 [groups, out/8]    word (g, c):  bits 31..28 | ... | 3..0
+//                                       output             8c + 7 | ... | 8c      of group g
+//   STEM.scales  F16, BF16 or F32 [groups, out]
+//   STEM.g_idx   I32 [in]               group of each input row; k / group_size unless desc_act
+//   groups = ceil(in / group_size), the last one may be short; group_size -1: one group
+//
+//   W[n, k] = scales[g_idx[k], n] * (q[n, k] - zero[g_idx[k], n])
+//
+// Stored zeros: "gptq" (v1) holds zero - 1, "gptq_v2" the zero itself. Labels are not always right, so symmetric
+// weights are told by the zeros: all 7 is v1, all 8 is v2. Asymmetric ones follow the label. v1 zeros are unpacked
+// nibble by nibble, plus one modulo 16. A true zero of 0 is ambiguous in v1: writers that subtract 0x11111111 from
+// whole words borrow from the neighbouring nibble, and nothing in the file tells whether they did.
+
+#include <memory>
+
+#include "qzo/quant/format.h"
+
+namespace qzo::quant {
+
+std::unique_ptr<Format> make_gptq_format();
+
+}  // namespace qzo::quant

@@ -1,0 +1,106 @@
+#include <array>
+#include <string_view>
+
+#include "qzo/core/error.h"
+#include "qzo/core/text.h"
+#include "qzo/quant/format.h"
+#include "qzo/quant/formats/dense.h"
+#include "qzo/quant/formats/gguf_blocks.h"
+#include "qzo/quant/formats/gptq.h"
+
+namespace qzo::quant {
+namespace {
+
+// Tensors that give a quantizer away, so that a refusal can name it.
+struct ForeignMark {
+  std::string_view ending;
+  std::string_view quantizer;
+};
+constexpr std::array<ForeignMark, 6> kForeignMarks = {{
+    {".weight.absmax", "bitsandbytes"},
+    {".codebooks", "AQLM"},
+    {".weight_packed", "compressed-tensors"},
+    {".W_q", "HQQ"},
+    {".SCB", "LLM.int8"},
+    {".qweight", "AWQ (or GPTQ without g_idx)"},
+}};
+
+std::vector<std::unique_ptr<Format>> make_formats() {
+  std::vector<std::unique_ptr<Format>> all;
+  all.push_back(make_gptq_format());
+  all.push_back(make_gguf_block_format(core::Dtype::kQ4_0));
+  all.push_back(make_gguf_block_format(core::Dtype::kQ4_1));
+  all.push_back(make_gguf_block_format(core::Dtype::kQ8_0));
+  all.push_back(make_dense_format());
+  return all;
+}
+
+std::string supported_names() {
+  std::string names;
+  for (const auto& format : formats()) names += core::text(names.empty() ? "" : ", ", format->name());
+  return names;
+}
+
+std::string tensors_of(const io::Checkpoint& checkpoint, const std::string& stem) {
+  std::string found;
+  for (const io::TensorEntry& entry : checkpoint.tensors.entries()) {
+    if (!entry.name.starts_with(stem + ".")) continue;
+    found += core::text(found.empty() ? "" : ", ", entry.name.substr(stem.size() + 1), " ",
+                        core::dtype_info(entry.dtype).name, " ", core::shape_text(entry.shape));
+  }
+  return found;
+}
+
+[[noreturn]] void refuse(const io::Checkpoint& checkpoint, const std::string& stem) {
+  const io::TensorSource& tensors = checkpoint.tensors;
+  const std::string found = tensors_of(checkpoint, stem);
+  if (found.empty()) {
+    throw core::UserError(core::text(tensors.where(), ": tensor \"", stem, ".weight\" is missing; the model needs it"));
+  }
+  for (const ForeignMark& mark : kForeignMarks) {
+    if (tensors.find(core::text(stem, mark.ending)) == nullptr) continue;
+    throw core::UserError(core::text(tensors.where(), ": ", stem, " is stored by ", mark.quantizer,
+                                     ", which is not supported yet (found ", found,
+                                     "); supported: ", supported_names()));
+  }
+  if (const io::TensorEntry* entry = tensors.find(stem + ".weight")) {
+    throw core::UserError(core::text(tensors.describe(*entry), " of type ", core::dtype_info(entry->dtype).name,
+                                     " is not supported yet; supported: ", supported_names()));
+  }
+  throw core::UserError(core::text(tensors.where(), ": the tensors of ", stem, " (", found,
+                                   ") match no weight format; supported: ", supported_names()));
+}
+
+}  // namespace
+
+const std::vector<std::unique_ptr<Format>>& formats() {
+  static const std::vector<std::unique_ptr<Format>> all = make_formats();
+  return all;
+}
+
+PackedWeight load_weight(const io::Checkpoint& checkpoint, const WeightRequest& request, const LoadOptions& options) {
+  const Format* match = nullptr;
+  for (const auto& format : formats()) {
+    if (!format->matches(checkpoint, request.name)) continue;
+    if (match != nullptr) {
+      throw core::UserError(core::text(checkpoint.tensors.where(), ": ", request.name, " is stored twice, as ",
+                                       match->name(), " and as ", format->name(), " (",
+                                       tensors_of(checkpoint, request.name), "): remove one of the two"));
+    }
+    match = format.get();
+  }
+  if (match == nullptr) refuse(checkpoint, request.name);
+  return match->load(checkpoint, request, options);
+}
+
+std::vector<io::ScaleField> scale_fields(const io::Checkpoint& checkpoint) {
+  std::vector<io::ScaleField> fields;
+  for (const io::TensorEntry& entry : checkpoint.tensors.entries()) {
+    for (const auto& format : formats()) {
+      for (io::ScaleField& field : format->scale_fields(checkpoint, entry)) fields.push_back(std::move(field));
+    }
+  }
+  return fields;
+}
+
+}  // namespace qzo::quant

@@ -1,0 +1,21 @@
+#pragma once
+// What config.json or quantize_config.json says about a GPTQ checkpoint, checked.
+
+#include <cstdint>
+#include <optional>
+
+#include "qzo/io/checkpoint.h"
+#include "qzo/quant/format.h"
+
+namespace qzo::quant {
+
+struct GptqSettings {
+  std::int64_t group_size = -1;          // -1: one group per output
+  std::optional<bool> symmetric;         // absent: not said
+  ZeroVersion label = ZeroVersion::kV1;  // checkpoint_format; v1 if not said, as the oldest writers meant it
+};
+
+// UserError naming file and key for anything missing, of a wrong type or not built.
+GptqSettings read_gptq_settings(const io::Checkpoint& checkpoint);
+
+}  // namespace qzo::quant
