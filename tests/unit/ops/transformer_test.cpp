@@ -51,7 +51,9 @@ TEST(RmsNorm, AgreesWithDouble) {
 }
 
 RopeTable table_of(std::int64_t positions, std::int64_t half_dim) {
-  RopeTable table{.positions = positions, .half_dim = half_dim};
+  RopeTable table;
+  table.positions = positions;
+  table.half_dim = half_dim;
   for (std::int64_t p = 0; p < positions; ++p)
     for (std::int64_t i = 0; i < half_dim; ++i) {
       const float angle = static_cast<float>(p) / static_cast<float>(i + 1);
