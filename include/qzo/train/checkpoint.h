@@ -1,7 +1,8 @@
 #pragma once
 // RUN/checkpoints/step-000400/: state.json, scales.safetensors (fp32 masters, one tensor each), DONE written last.
-// Written under a temporary name, every file fsynced, renamed; only folders with DONE count. state.json carries the
-// XXH3-64 of the masters, so a damaged file is noticed when it is read.
+// Written under a temporary name (".step-000400.tmp"), every file fsynced, DONE last, then renamed: the rename is what
+// makes it count. Only folders of that name with DONE are believed. state.json carries the XXH3-64 of the masters, so a
+// damaged file is noticed when it is read.
 
 #include <cstdint>
 #include <filesystem>
@@ -23,22 +24,41 @@ struct CheckpointState {
   core::Json counters;              // best metric, skipped steps and whatever else the loop carries
 };
 
+// "step-000400".
+std::string checkpoint_name(std::uint64_t step);
+std::filesystem::path checkpoint_path(const core::RunFolder& folder, std::uint64_t step);
+
+// Replaces a checkpoint of the same step. EnvironmentError (disk full): nothing half-written is left, all earlier
+// checkpoints are as they were.
 void save_checkpoint(const core::RunFolder& folder, const CheckpointState& state,
                      std::span<const zo::TrainableScales> tensors);
 
 // Complete checkpoints by ascending step.
 std::vector<std::uint64_t> list_checkpoints(const core::RunFolder& folder);
 
-// Loads into `tensors`; UserError naming the file if anything is missing, damaged or of another shape.
+// Loads into `tensors`, which are untouched if it throws: UserError naming the file if anything is missing, damaged or
+// of another shape.
 CheckpointState load_checkpoint(const core::RunFolder& folder, std::uint64_t step,
                                 std::span<zo::TrainableScales> tensors);
 
-// The newest that loads; damaged ones are reported through `warn` and passed over. nullopt if none.
+// The same checks without loading.
+CheckpointState verify_checkpoint(const core::RunFolder& folder, std::uint64_t step,
+                                  std::span<const zo::TrainableScales> tensors);
+
+// The newest that loads; damaged ones are reported through `warn` and passed over. nullopt if none: then `tensors` are
+// untouched. `accept` may throw UserError to pass over a checkpoint for a reason of the caller's, before it is loaded.
 std::optional<CheckpointState> load_newest_checkpoint(const core::RunFolder& folder,
                                                       std::span<zo::TrainableScales> tensors,
-                                                      const std::function<void(const std::string&)>& warn);
+                                                      const std::function<void(const std::string&)>& warn,
+                                                      const std::function<void(const CheckpointState&)>& accept = {});
 
 // Deletes all but the newest `keep_last` and those in `pinned`. Call only after a new one is complete.
 void retain_checkpoints(const core::RunFolder& folder, int keep_last, std::span<const std::uint64_t> pinned);
+
+// Deletes all of later steps: where a run goes on from an older one, they would count as the newest.
+void discard_checkpoints_after(const core::RunFolder& folder, std::uint64_t step);
+
+// Removes what a killed save or deletion left under a temporary name.
+void remove_stale_checkpoints(const core::RunFolder& folder);
 
 }  // namespace qzo::train

@@ -1,6 +1,10 @@
 #pragma once
 // The training loop: zero-shot evaluation, steps, evaluations, checkpoints, journal, logs, signals, guard, resume.
 // Receives built objects, so it runs in tests with a fake problem. Prints nothing itself: events go to a Reporter.
+//
+// A run is a function of its settings and its base checkpoint. Killed at any instant and continued with Resume::kAuto,
+// it leaves the same journal, masters and model, byte for byte: steps in the journal are applied again, never computed
+// again, and evaluations that no checkpoint remembers are repeated where they stood.
 
 #include <cstdint>
 #include <filesystem>
@@ -23,7 +27,7 @@ struct LoopSettings {
   std::int64_t batch_size = 16;
   std::uint64_t eval_every = 4000;  // 0: only before the first and after the last step
   std::uint64_t save_every = 1000;
-  std::uint64_t log_every = 1;
+  std::uint64_t log_every = 1;       // records in log.jsonl and TensorBoard, calls of on_step
   std::uint64_t sync_every = 50;     // journal fsync and checksum record
   int keep_last = 2;                 // checkpoints kept besides the best
   std::string best_metric = "loss";  // dev "loss" or "accuracy": which checkpoint is exported
@@ -52,7 +56,8 @@ struct StepProgress {
 class Reporter {
  public:
   virtual ~Reporter() = default;
-  virtual void on_message(const std::string& sentence) = 0;  // resume, checkpoint, damaged checkpoint, signal
+  // Start or resume, a checkpoint that was asked for or passed over, a signal, what was exported.
+  virtual void on_message(const std::string& sentence) = 0;
   virtual void on_step(const StepProgress& progress) = 0;
   virtual void on_evaluation(std::uint64_t steps_done, const tasks::Metrics& metrics, bool best) = 0;
   virtual void on_evaluation_progress(std::uint64_t steps_done, double share) = 0;
@@ -69,8 +74,12 @@ struct LoopResult {
   std::filesystem::path model;  // where the tuned checkpoint stands (RUN/model); empty if interrupted
 };
 
-// Throws GuardError after nonfinite_limit skipped steps in a row, EnvironmentError on a full disk (checkpoints and
-// journal up to then are intact), UserError if the folder holds a run with another config, base checkpoint or tensors.
+// On return with `model` set the masters are those of the best checkpoint. SIGINT and SIGTERM: the step is finished,
+// state saved and `signal` set; a second one ends the process with 128 + its number. SIGUSR1, or a file CHECKPOINT_NOW
+// in the folder: a checkpoint is saved after the step. An earlier run that did all steps is not repeated: its model is
+// written again only if it is missing. Throws GuardError after nonfinite_limit skipped steps in a row, EnvironmentError
+// on a full disk (checkpoints and journal up to then are intact), UserError if the folder holds a run with another
+// config, base checkpoint or tensors.
 LoopResult run(Problem& problem, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
                Reporter& reporter);
 

@@ -1,0 +1,108 @@
+#include "qzo/train/loop.h"
+
+#include <system_error>
+
+#include "qzo/core/check.h"
+#include "qzo/core/error.h"
+#include "qzo/core/text.h"
+#include "qzo/train/checkpoint.h"
+
+#include "train/result.h"
+#include "train/training_run.h"
+
+namespace qzo::train {
+
+using core::text;
+
+LoopResult TrainingRun::run() {
+  reporter_.on_message(opening_);
+  event(resumed_ ? "resume" : "start", opening_);
+  try {
+    if (const auto finished = read_finished_result(folder_, settings_.steps); finished && resumed_) {
+      return finish_again(*finished);
+    }
+    return run_to_end();
+  } catch (const core::GuardError& error) {
+    event("guard", error.what());
+    write_result(folder_, state_, settings_, "stopped", error.what());
+    throw;
+  } catch (const core::Error& error) {
+    // The disk may be full: the error itself must come through.
+    try {
+      event("error", error.what());
+    } catch (const core::EnvironmentError&) {
+    }
+    throw;
+  }
+}
+
+LoopResult TrainingRun::run_to_end() {
+  std::filesystem::remove(folder_.result());
+  if (settings_.tensorboard) tensorboard_.emplace(folder_.root, resumed_ ? log_.last_step() + 1 : 0);
+  if (resumed_) discard_checkpoints_after(folder_, state_.steps_done);
+  if (resumed_) write_pointers();  // the process may have been killed between a checkpoint and its pointers
+  take_steps();
+  if (stopping_) {
+    LoopResult result = make_result(state_);
+    result.signal = signals_.stop_requested();
+    const std::string reason = text(result.signal == SIGINT ? "SIGINT" : "SIGTERM", ": saved after step ",
+                                    state_.steps_done, "; --resume auto goes on.");
+    reporter_.on_message(reason);
+    event("signal", reason);
+    write_result(folder_, state_, settings_, "interrupted", reason);
+    return result;
+  }
+  journal_.sync();
+  export_best(state_.best_step);
+  write_result(folder_, state_, settings_, "done", "all steps done");
+  LoopResult result = make_result(state_);
+  result.model = folder_.model();
+  return result;
+}
+
+LoopResult TrainingRun::finish_again(LoopResult result) {
+  const bool there = std::filesystem::exists(folder_.model()) && !std::filesystem::is_empty(folder_.model());
+  if (there) {
+    restore_best(result.best_step);
+    reporter_.on_message(text("The run is finished already: all ", result.steps_done, " steps are done, the model is ",
+                              folder_.model().string(), "."));
+  } else {
+    export_best(result.best_step);
+  }
+  result.model = folder_.model();
+  return result;
+}
+
+void TrainingRun::export_best(std::uint64_t best_step) {
+  if (best_step == 0) {
+    reporter_.on_message(
+        "No evaluation was better than the one before the first step: the exported model equals the base checkpoint.");
+  }
+  restore_best(best_step);
+  problem_.export_model(folder_.model());
+  event("export", text(folder_.model().string(), " is the model after step ", best_step));
+}
+
+void TrainingRun::restore_best(std::uint64_t best_step) {
+  if (state_.steps_done == best_step) return;
+  try {
+    load_checkpoint(folder_, best_step, problem_.tensors());
+  } catch (const core::UserError& error) {
+    // A finished run whose checkpoints were deleted: the journal rebuilds the model from the base.
+    if (state_.steps_done > best_step) {
+      throw core::UserError(text("the best checkpoint cannot be read any more: ", error.what(),
+                                 ". --resume auto rebuilds it from the base checkpoint and the journal"));
+    }
+    replay(past_, problem_.tensors(), state_.steps_done, best_step);
+  }
+}
+
+LoopResult run(Problem& problem, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
+               Reporter& reporter) {
+  QZO_CHECK(settings.zo.directions >= 1 && settings.zo.directions <= 256, "directions ", settings.zo.directions);
+  QZO_CHECK(settings.batch_size >= 1 && settings.nonfinite_limit >= 1);
+  QZO_CHECK(settings.best_metric == "loss" || settings.best_metric == "accuracy", settings.best_metric);
+  return TrainingRun(problem, settings, folder, reporter, open_run(problem, settings, folder, resume, reporter)).run();
+}
+
+}  // namespace qzo::train
