@@ -1,0 +1,30 @@
+#pragma once
+// A linear layer whose scales may be probed. Shapes: R rows (two signs stacked: plus rows are the first half).
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "qzo/ops/precision.h"
+#include "qzo/quant/packed_weight.h"
+
+namespace qzo::nn {
+
+struct Linear {
+  quant::PackedWeight weight;
+  std::vector<float> bias;  // [out], or empty
+};
+
+// One walk through a model: which scales it sees, and the scratch that its layers share one after the other.
+struct Walk {
+  quant::ScaleMode scales;
+  ops::Precision precision = ops::Precision::kFp32;
+  std::int64_t signs = 1;  // 2: both signs of the probe in one walk
+  quant::ScaleBuffers& buffers;
+};
+
+// x [R, in] -> [R, out].
+at::Tensor apply(const Linear& layer, const at::Tensor& x, const Walk& walk);
+
+}  // namespace qzo::nn

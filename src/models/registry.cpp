@@ -1,0 +1,53 @@
+#include <array>
+#include <string>
+
+#include "qzo/core/error.h"
+#include "qzo/core/text.h"
+#include "qzo/models/causal_lm.h"
+
+#include "models/llama/llama.h"
+
+namespace qzo::models {
+namespace {
+
+struct Family {
+  const char* name;  // model_type and general.architecture
+  std::unique_ptr<CausalLm> (*load)(const io::Checkpoint&, const ModelLoadOptions&);
+  ModelSummary (*summarise)(const io::Checkpoint&);
+};
+constexpr std::array<Family, 1> kFamilies = {{
+    {"llama", load_llama, llama_summary},
+}};
+
+std::string stated_name(const io::Checkpoint& checkpoint) {
+  if (checkpoint.kind == io::CheckpointKind::kGguf) return checkpoint.metadata.string("general.architecture");
+  const auto value = checkpoint.config.find("model_type");
+  if (value != checkpoint.config.end() && value->is_string()) return value->get<std::string>();
+  throw core::UserError(core::text((checkpoint.root / "config.json").string(), ": model_type ",
+                                   value == checkpoint.config.end() ? "is missing" : "is not a string",
+                                   ", expected the name of a model family such as \"llama\""));
+}
+
+const Family& family_of(const io::Checkpoint& checkpoint) {
+  const std::string name = stated_name(checkpoint);
+  std::string supported;
+  for (const Family& family : kFamilies) {
+    if (name == family.name) return family;
+    supported += core::text(supported.empty() ? "" : ", ", family.name);
+  }
+  const bool gguf = checkpoint.kind == io::CheckpointKind::kGguf;
+  throw core::UserError(core::text((gguf ? checkpoint.root : checkpoint.root / "config.json").string(),
+                                   ": model family ", core::quoted(name), " is not supported; supported: ", supported));
+}
+
+}  // namespace
+
+std::unique_ptr<CausalLm> load_causal_lm(const io::Checkpoint& checkpoint, const ModelLoadOptions& options) {
+  const Family& family = family_of(checkpoint);
+  quant::check_quantization_settings(checkpoint);
+  return family.load(checkpoint, options);
+}
+
+ModelSummary read_summary(const io::Checkpoint& checkpoint) { return family_of(checkpoint).summarise(checkpoint); }
+
+}  // namespace qzo::models

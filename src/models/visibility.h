@@ -1,0 +1,14 @@
+#pragma once
+// Which rows of a packed batch each row attends to.
+
+#include <vector>
+
+#include "qzo/kernels/transformer.h"
+#include "qzo/models/packed_batch.h"
+
+namespace qzo::models {
+
+// [T]: all rows of the ancestors, then the row's own segment up to itself. Neighbouring ranges are joined.
+std::vector<std::vector<kernels::RowRange>> visible_ranges(const PackedBatch& batch);
+
+}  // namespace qzo::models
