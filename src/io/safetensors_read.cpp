@@ -22,12 +22,12 @@ constexpr int kMaxHeaderDepth = 4;                      // the format itself nee
 
 template <class... Parts>
 [[noreturn]] void fail(const std::string& file, const Parts&... parts) {
-  throw core::UserError(core::text(file, ": ", parts...));
+  throw core::UserError(core::text(file, ' ', parts...));
 }
 
 template <class... Parts>
 [[noreturn]] void fail_tensor(const std::string& file, const std::string& tensor, const Parts&... parts) {
-  fail(file, "tensor ", core::quoted(tensor), ' ', parts...);
+  throw core::UserError(core::text(file, ": tensor ", core::quoted(tensor), ' ', parts...));
 }
 
 std::string_view header_text(std::span<const std::byte> bytes, const std::string& file) {
@@ -164,7 +164,8 @@ std::map<std::string, std::string> read_metadata(const core::Json& json, const s
   std::map<std::string, std::string> metadata;
   for (const auto& [key, value] : json.items()) {
     if (!value.is_string()) {
-      fail(file, "__metadata__ key ", core::quoted(key), " is ", core::quoted(value.dump()), ", expected a string");
+      fail(file, "is damaged: __metadata__ key ", core::quoted(key), " is ", core::quoted(value.dump()),
+           ", expected a string");
     }
     metadata.emplace(key, value.get<std::string>());
   }
