@@ -4,14 +4,11 @@
 #include <functional>
 #include <set>
 
-#include <ATen/Parallel.h>
-
 #include "qzo/cli/environment.h"
 #include "qzo/cli/locate.h"
 #include "qzo/core/error.h"
 #include "qzo/core/hash.h"
 #include "qzo/core/text.h"
-#include "qzo/core/thread_pool.h"
 
 namespace qzo::cli {
 namespace {
@@ -58,11 +55,6 @@ class Stages {
 };
 
 }  // namespace
-
-void set_threads(int threads) {
-  core::set_thread_count(threads);
-  at::set_num_threads(core::thread_count());
-}
 
 quant::LoadOptions quant_options(const config::RunConfig& config) {
   quant::LoadOptions options;

@@ -1,12 +1,10 @@
 #include "cli/dry_run.h"
 
 #include "qzo/cli/memory_plan.h"
-#include "qzo/core/memory.h"
+#include "qzo/cli/model_text.h"
+#include "qzo/cli/samples.h"
+#include "qzo/cli/table.h"
 #include "qzo/core/text.h"
-
-#include "cli/model_text.h"
-#include "cli/samples.h"
-#include "cli/table.h"
 
 namespace qzo::cli {
 
@@ -25,7 +23,7 @@ std::string dry_run_text(Assembly& assembly, std::uint64_t runtime_bytes) {
   out += core::text("  cut from the left: ", examples.counts.truncated,
                     "; prompt and answer merged by the tokenizer: ", examples.counts.merged_boundary, "\n");
   out += "\nsamples (the answer between >>> and <<<)\n" + samples_text(examples.train, *assembly.tokenizer, kSamples);
-  out += "\nmemory\n" + memory_text(memory_inputs(assembly, runtime_bytes), core::available_bytes());
+  out += "\nmemory\n" + memory_text(memory_inputs(assembly, runtime_bytes), usable_memory());
   return out;
 }
 

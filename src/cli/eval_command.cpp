@@ -10,14 +10,15 @@
 #include "qzo/cli/locate.h"
 #include "qzo/cli/progress.h"
 #include "qzo/cli/score.h"
+#include "qzo/cli/table.h"
 #include "qzo/core/build_info.h"
 #include "qzo/core/error.h"
 #include "qzo/core/fs.h"
 #include "qzo/core/run_folder.h"
 #include "qzo/core/text.h"
+#include "qzo/ops/threads.h"
 
 #include "cli/metrics_json.h"
-#include "cli/table.h"
 
 namespace qzo::cli {
 namespace {
@@ -138,7 +139,7 @@ ExitCode eval_command(int argc, const char* const* argv) {
   if (!arguments) return ExitCode::kDone;
   config::LoadedConfig config = read_config(*arguments);
   config::resolve_auto(config, "model.precision", ops::precision_name(ops::auto_precision()));
-  set_threads(config.values.model.threads);
+  ops::configure_threads(config.values.model.threads);
   const fs::path checkpoint = find_checkpoint(arguments->model);
   const tasks::ClassificationTask task = make_task(config.values.task);
   const LoadedModel loaded = load_model(checkpoint, quant_options(config.values));

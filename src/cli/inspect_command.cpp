@@ -5,15 +5,15 @@
 #include "qzo/cli/commands.h"
 #include "qzo/cli/environment.h"
 #include "qzo/cli/locate.h"
+#include "qzo/cli/model_text.h"
+#include "qzo/cli/table.h"
 #include "qzo/core/run_folder.h"
 #include "qzo/core/text.h"
 #include "qzo/io/scale_patch.h"
+#include "qzo/ops/threads.h"
 #include "qzo/quant/format.h"
 #include "qzo/train/checkpoint.h"
 #include "qzo/train/journal.h"
-
-#include "cli/model_text.h"
-#include "cli/table.h"
 
 namespace qzo::cli {
 namespace {
@@ -90,7 +90,7 @@ ExitCode compare(const fs::path& first, const fs::path& second) {
 ExitCode inspect_command(int argc, const char* const* argv) {
   const auto arguments = parse_inspect(argc, argv);
   if (!arguments) return ExitCode::kDone;
-  set_threads(0);
+  ops::configure_threads(0);
   if (arguments->machine) {
     std::cout << machine_text();
     return ExitCode::kDone;

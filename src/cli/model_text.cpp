@@ -1,13 +1,12 @@
-#include "cli/model_text.h"
+#include "qzo/cli/model_text.h"
 
 #include <algorithm>
 #include <map>
 #include <tuple>
 
+#include "qzo/cli/scale_statistics.h"
+#include "qzo/cli/table.h"
 #include "qzo/core/text.h"
-
-#include "cli/scale_statistics.h"
-#include "cli/table.h"
 
 namespace qzo::cli {
 namespace {

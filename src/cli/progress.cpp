@@ -5,11 +5,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "qzo/cli/table.h"
 #include "qzo/core/memory.h"
 #include "qzo/core/text.h"
 
 #include "cli/metrics_json.h"
-#include "cli/table.h"
 
 namespace qzo::cli {
 namespace {

@@ -4,15 +4,15 @@
 #include "qzo/cli/arguments.h"
 #include "qzo/cli/commands.h"
 #include "qzo/cli/locate.h"
+#include "qzo/cli/trained_part.h"
 #include "qzo/cli/training_problem.h"
 #include "qzo/core/error.h"
 #include "qzo/core/fs.h"
 #include "qzo/core/run_folder.h"
 #include "qzo/core/text.h"
+#include "qzo/ops/threads.h"
 #include "qzo/train/journal.h"
 #include "qzo/train/trajectory.h"
-
-#include "cli/trained_part.h"
 
 namespace qzo::cli {
 namespace {
@@ -116,7 +116,7 @@ ExitCode verify(const fs::path& out, const fs::path& run) {
 ExitCode replay_command(int argc, const char* const* argv) {
   const auto arguments = parse_replay(argc, argv);
   if (!arguments) return ExitCode::kDone;
-  set_threads(0);
+  ops::configure_threads(0);
   const Recording recording = read_recording(*arguments);
   if (arguments->verify && !fs::is_directory(arguments->run)) {
     throw core::UserError(

@@ -1,9 +1,9 @@
-#include "cli/result_text.h"
+#include "qzo/cli/result_text.h"
 
+#include "qzo/cli/table.h"
 #include "qzo/core/text.h"
 
 #include "cli/metrics_json.h"
-#include "cli/table.h"
 
 namespace qzo::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "cli/samples.h"
+#include "qzo/cli/samples.h"
 
 #include <algorithm>
 

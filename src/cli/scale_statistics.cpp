@@ -1,4 +1,4 @@
-#include "cli/scale_statistics.h"
+#include "qzo/cli/scale_statistics.h"
 
 #include <algorithm>
 #include <bit>

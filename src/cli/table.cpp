@@ -1,4 +1,4 @@
-#include "cli/table.h"
+#include "qzo/cli/table.h"
 
 #include <algorithm>
 #include <cstdio>

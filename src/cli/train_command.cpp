@@ -4,17 +4,19 @@
 #include "qzo/cli/arguments.h"
 #include "qzo/cli/commands.h"
 #include "qzo/cli/locate.h"
+#include "qzo/cli/memory_plan.h"
 #include "qzo/cli/progress.h"
+#include "qzo/cli/result_text.h"
 #include "qzo/cli/score.h"
+#include "qzo/cli/table.h"
 #include "qzo/cli/training_problem.h"
 #include "qzo/core/error.h"
 #include "qzo/core/fs.h"
 #include "qzo/core/memory.h"
 #include "qzo/core/text.h"
+#include "qzo/ops/threads.h"
 
 #include "cli/dry_run.h"
-#include "cli/result_text.h"
-#include "cli/table.h"
 
 namespace qzo::cli {
 namespace {
@@ -54,7 +56,7 @@ void refuse_existing_run(const TrainArguments& arguments, const fs::path& folder
 
 // The loop notices other settings by their hash; here their names are known.
 void refuse_changed_settings(const core::RunFolder& run, const config::RunConfig& here) {
-  if (!fs::exists(run.config())) return;
+  if (!fs::exists(run.journal()) || !fs::exists(run.config())) return;
   const config::RunConfig there = config::from_effective_json(core::read_json(run.config()), run.config().string());
   const std::vector<std::string> differences = config::trajectory_differences(there, here);
   if (differences.empty()) return;
@@ -101,11 +103,15 @@ std::string next_command(const Assembly& assembly, const fs::path& run) {
   return command;
 }
 
-ExitCode train(const TrainArguments& arguments, Assembly& assembly) {
+ExitCode train(const TrainArguments& arguments, Assembly& assembly, std::uint64_t runtime_bytes) {
   const core::RunFolder run{assembly.config.values.output.dir};
   const train::LoopSettings settings = loop_settings(assembly);
   ProgressReporter reporter(arguments.json ? std::cout : std::cerr, progress_style(arguments.quiet, arguments.json),
                             terminal_columns());
+  const MemoryInputs memory = memory_inputs(assembly, runtime_bytes);
+  if (plan_memory(memory).total() > usable_memory()) {
+    reporter.on_message("this run may need more memory than there is\n" + memory_text(memory, usable_memory()));
+  }
   TrainingProblem problem(assembly);
   const train::LoopResult result = train::run(
       problem, settings, run, arguments.resume.empty() ? train::Resume::kNo : train::Resume::kAuto, reporter);
@@ -131,7 +137,7 @@ ExitCode train_command(int argc, const char* const* argv) {
   if (!arguments || print_documentation(*arguments)) return ExitCode::kDone;
   config::LoadedConfig config = read_config(*arguments);
   refuse_existing_run(*arguments, config.values.output.dir);
-  set_threads(config.values.model.threads);
+  ops::configure_threads(config.values.model.threads);
   Assembly assembly = assemble(std::move(config));
   if (!arguments->resume.empty()) {
     refuse_changed_settings(core::RunFolder{assembly.config.values.output.dir}, assembly.config.values);
@@ -140,7 +146,7 @@ ExitCode train_command(int argc, const char* const* argv) {
     std::cout << dry_run_text(assembly, runtime_bytes);
     return ExitCode::kDone;
   }
-  return train(*arguments, assembly);
+  return train(*arguments, assembly, runtime_bytes);
 }
 
 }  // namespace qzo::cli

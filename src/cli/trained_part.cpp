@@ -1,4 +1,4 @@
-#include "cli/trained_part.h"
+#include "qzo/cli/trained_part.h"
 
 #include "qzo/core/error.h"
 #include "qzo/core/fs.h"

@@ -46,6 +46,4 @@ quant::LoadOptions quant_options(const config::RunConfig& config);
 objectives::ObjectiveOptions objective_options(const config::RunConfig& config);
 train::LoopSettings loop_settings(const Assembly& assembly);
 
-void set_threads(int threads);  // ours and LibTorch's; 0 = all that the process may use
-
 }  // namespace qzo::cli
