@@ -66,7 +66,7 @@ std::vector<std::int64_t> read_integers(ByteCursor& in, std::uint64_t count) {
     if (!std::in_range<std::int64_t>(element)) {
       in.fail(core::text("holds the integer ", element, " in an array, expected at most 2^63 - 1"));
     }
-    value = static_cast<std::int64_t>(element);
+    value = static_cast<std::int64_t>(element);  // NOLINT(bugprone-signed-char-misuse): an i8 is a number
   }
   return values;
 }
