@@ -1,0 +1,48 @@
+#include "objectives/scoring.h"
+
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
+
+namespace qzo::objectives {
+
+std::vector<std::pair<std::size_t, std::size_t>> passes(std::size_t items, std::int64_t limit,
+                                                        const std::function<std::int64_t(std::size_t)>& tokens) {
+  std::vector<std::pair<std::size_t, std::size_t>> out;
+  std::int64_t sum = 0;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < items; ++i) {
+    const std::int64_t count = tokens(i);
+    if (limit > 0 && i > begin && sum + count > limit) {
+      out.emplace_back(begin, i);
+      begin = i;
+      sum = 0;
+    }
+    sum += count;
+  }
+  if (begin < items) out.emplace_back(begin, items);
+  return out;
+}
+
+std::vector<std::vector<float>> query_log_probabilities(models::CausalLm& model, const at::Tensor& hidden,
+                                                        std::span<const Query> queries,
+                                                        const models::ForwardContext& context) {
+  const std::int64_t signs = context.signs();
+  const std::int64_t scored = hidden.size(0) / signs;
+  std::vector<std::int64_t> rows;
+  std::vector<std::int32_t> targets;
+  for (std::int64_t sign = 0; sign < signs; ++sign) {
+    for (const Query& query : queries) {
+      rows.push_back(sign * scored + query.row);
+      targets.push_back(query.target);
+    }
+  }
+  const std::vector<float> flat = model.log_probabilities(hidden.index_select(0, at::tensor(rows)), targets, context);
+  std::vector<std::vector<float>> out;
+  for (std::int64_t sign = 0; sign < signs; ++sign) {
+    const auto begin = flat.begin() + static_cast<std::ptrdiff_t>(queries.size()) * sign;
+    out.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(queries.size()));
+  }
+  return out;
+}
+
+}  // namespace qzo::objectives
