@@ -58,8 +58,9 @@ std::optional<std::int64_t> ConfigReader::find_dimension(Key key) const {
   if (gguf()) {
     if (key.gguf != nullptr) found = metadata_->find_integer(name(key));
   } else if (const core::Json* value = find_json(key)) {
-    // A number above 2^63 would come out negative.
-    const bool fits = value->is_number_integer() && (!value->is_number_unsigned() || *value <= kMaxDimension);
+    // As a signed number, one above 2^63 would be negative.
+    const bool fits =
+        value->is_number_integer() && (!value->is_number_unsigned() || value->get<std::uint64_t>() <= kMaxDimension);
     if (!fits)
       fail(key, core::text("is ", core::quoted(value->dump())), core::text("an integer from 1 to ", kMaxDimension));
     found = value->get<std::int64_t>();

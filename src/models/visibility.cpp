@@ -1,4 +1,4 @@
-#include "models/visibility.h"
+#include "qzo/models/visibility.h"
 
 #include "qzo/core/check.h"
 

@@ -59,8 +59,8 @@ class CausalLm {
 };
 
 struct ModelLoadOptions {
-  quant::LoadOptions quant;
-  std::function<void(std::int64_t done, std::int64_t total)> progress;  // weights loaded
+  quant::LoadOptions quant = {};
+  std::function<void(std::int64_t done, std::int64_t total)> progress = {};  // weights loaded
 };
 
 // By config.json model_type or general.architecture. UserError naming the family if it is not built, naming file and

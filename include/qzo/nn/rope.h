@@ -20,8 +20,8 @@ struct RopeSettings {
   double factor = 1;
   double low_frequency_factor = 1, high_frequency_factor = 4;  // kLlama3
   double original_positions = 8192;                            // kLlama3
-  std::vector<float>
-      divisors;  // [head_dim/2]: each frequency divided by its own too (GGUF rope_freqs.weight); or empty
+  // [head_dim/2]: each frequency divided by its own number too (GGUF rope_freqs.weight); or empty.
+  std::vector<float> divisors = {};
 };
 
 // [head_dim/2], descending.

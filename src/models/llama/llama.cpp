@@ -9,10 +9,9 @@
 #include "qzo/core/check.h"
 #include "qzo/core/error.h"
 #include "qzo/core/text.h"
+#include "qzo/models/visibility.h"
 #include "qzo/ops/linear.h"
 #include "qzo/ops/transformer.h"
-
-#include "models/visibility.h"
 
 namespace qzo::models {
 namespace {

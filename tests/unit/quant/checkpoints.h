@@ -69,8 +69,10 @@ struct GptqLayer {
   bool v1 = true;
   std::string settings = R"("quant_method": "gptq", "bits": 4, "group_size": 16, "sym": false)";
 
-  explicit GptqLayer(std::size_t inputs = 40, std::size_t group_size = 16) : in(inputs), group(group_size) {
-    Bits bits(7);
+  explicit GptqLayer(std::size_t inputs = 40, std::size_t group_size = 16, std::size_t outputs = 24,
+                     std::uint64_t seed = 7)
+      : in(inputs), out(outputs), group(group_size) {
+    Bits bits(seed);
     for (std::size_t i = 0; i < in * out; ++i) codes.push_back(static_cast<std::uint8_t>(bits.below(16)));
     for (std::size_t i = 0; i < groups() * out; ++i) {
       zeros.push_back(static_cast<std::uint8_t>(1 + bits.below(15)));
