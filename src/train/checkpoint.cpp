@@ -178,6 +178,11 @@ std::vector<std::uint64_t> list_checkpoints(const core::RunFolder& folder) {
   return steps;
 }
 
+CheckpointState read_checkpoint_state(const core::RunFolder& folder, std::uint64_t step) {
+  const fs::path file = checkpoint_path(folder, step) / kStateFile;
+  return read_state(core::read_json(file), file, step);
+}
+
 CheckpointState load_checkpoint(const core::RunFolder& folder, std::uint64_t step,
                                 std::span<zo::TrainableScales> tensors) {
   const Stored stored = read_checkpoint(folder, step, tensors);

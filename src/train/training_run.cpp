@@ -1,6 +1,6 @@
 #include "train/training_run.h"
 
-#include <array>
+#include <algorithm>
 
 #include "qzo/core/check.h"
 #include "qzo/core/error.h"
@@ -250,9 +250,22 @@ void TrainingRun::save() {
   save_checkpoint(folder_, to_checkpoint(state_), problem_.tensors());
   saved_ = std::pair(state_.steps_done, state_.evaluated_step);
   write_pointers();
-  const std::array pinned = {state_.best_step};
-  retain_checkpoints(folder_, settings_.keep_last, pinned);
+  retain_checkpoints(folder_, settings_.keep_last, best_of_kept());
   event("checkpoint", checkpoint_name(state_.steps_done));
+}
+
+// A checkpoint can only be gone back to together with the best one of its time.
+std::vector<std::uint64_t> TrainingRun::best_of_kept() const {
+  std::vector<std::uint64_t> best = {state_.best_step};
+  std::vector<std::uint64_t> steps = list_checkpoints(folder_);
+  for (int i = 0; i < settings_.keep_last && !steps.empty(); ++i, steps.pop_back()) {
+    try {
+      best.push_back(from_checkpoint(read_checkpoint_state(folder_, steps.back()), "state.json").best_step);
+    } catch (const core::UserError&) {
+      // Damaged behind our back: it is passed over when it is needed, and said then.
+    }
+  }
+  return best;
 }
 
 void TrainingRun::write_pointers() {

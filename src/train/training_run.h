@@ -48,6 +48,7 @@ class TrainingRun {
   bool evaluate_if_due();  // true if there is a new best model
   bool take_checkpoint_request();
   void save();
+  [[nodiscard]] std::vector<std::uint64_t> best_of_kept() const;
   void write_pointers();
 
   LoopResult run_to_end();

@@ -41,7 +41,10 @@ std::vector<std::uint64_t> list_checkpoints(const core::RunFolder& folder);
 CheckpointState load_checkpoint(const core::RunFolder& folder, std::uint64_t step,
                                 std::span<zo::TrainableScales> tensors);
 
-// The same checks without loading.
+// Its state.json alone. UserError if that is missing or damaged.
+CheckpointState read_checkpoint_state(const core::RunFolder& folder, std::uint64_t step);
+
+// The same checks as loading, without loading.
 CheckpointState verify_checkpoint(const core::RunFolder& folder, std::uint64_t step,
                                   std::span<const zo::TrainableScales> tensors);
 

@@ -29,7 +29,7 @@ struct LoopSettings {
   std::uint64_t save_every = 1000;
   std::uint64_t log_every = 1;       // records in log.jsonl and TensorBoard, calls of on_step
   std::uint64_t sync_every = 50;     // journal fsync and checksum record
-  int keep_last = 2;                 // checkpoints kept besides the best
+  int keep_last = 2;                 // newest checkpoints kept, besides the best one that each of them knows
   std::string best_metric = "loss";  // dev "loss" or "accuracy": which checkpoint is exported
   int nonfinite_limit = 10;          // skipped steps in a row that end the run
   bool longest_first = true;
