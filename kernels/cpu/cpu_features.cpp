@@ -2,15 +2,21 @@
 
 #include <atomic>
 
+#include <cpuid.h>
+
 #include "qzo/core/check.h"
 
 namespace qzo::kernels {
 namespace {
 
-// __builtin_cpu_supports also asks the operating system (XGETBV) whether it saves the wide registers.
-bool cpu_has_avx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+// clang 14's __builtin_cpu_supports does not know this one.
+bool cpu_has_f16c() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
 }
+
+// __builtin_cpu_supports also asks the operating system (XGETBV) whether it saves the wide registers.
+bool cpu_has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && cpu_has_f16c(); }
 
 bool cpu_has_avx512() {
   return cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -6,7 +6,6 @@
 // gcc 12 warns of its own _mm512_undefined_ps, which it defines as `__m512 y = y` (gcc bug 105593).
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
 #pragma GCC diagnostic pop
 

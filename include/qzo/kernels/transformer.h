@@ -9,7 +9,8 @@
 
 namespace qzo::kernels {
 
-// out[r,:] = x[r,:] / sqrt(mean(x[r,:]^2) + eps) * weight. x, out: [rows, width]; may be the same memory.
+// out[r,:] = x[r,:] / sqrt(mean(x[r,:]^2) + eps) * weight. x, out: [rows, width]; may be the same memory. The squares are
+// summed in fp32, in sixteen interleaved chains.
 void rms_norm(const float* x, const float* weight, float eps, std::int64_t rows, std::int64_t width, float* out);
 
 enum class RopePairing : std::uint8_t {
@@ -40,7 +41,7 @@ struct RowRange {
 void attention_row(const float* q, const float* k, const float* v, std::int64_t ldkv, std::span<const RowRange> visible,
                    std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, float* scratch, float* out);
 
-// log(sum(exp(x))), the maximum taken out; fixed order.
+// log(sum(exp(x))), the maximum taken out; fixed order. NaN if x holds a NaN or +inf, or nothing but -inf.
 float log_sum_exp(const float* x, std::int64_t count);
 
 }  // namespace qzo::kernels

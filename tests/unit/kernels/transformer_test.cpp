@@ -273,6 +273,14 @@ TEST(LogSumExp, ManyEqualValuesLoseNoDigits) {
   EXPECT_FLOAT_EQ(log_sum_exp(x.data(), 1 << 20), 20 * std::log(2.0F));
 }
 
+// Lanes missing in the last vector must not take part in the maximum.
+TEST(LogSumExp, AllValuesFarBelowZero) {
+  for (const std::int64_t count : {1, 16, 17}) {
+    const Floats x = Floats::filled(count, -500.0F);
+    for_each_isa([&] { EXPECT_FLOAT_EQ(log_sum_exp(x.data(), count), std::log(static_cast<float>(count)) - 500.0F); });
+  }
+}
+
 TEST(LogSumExp, SpecialValues) {
   Floats x = Floats::filled(40, -kInfinity);
   x[20] = 500.0F;
