@@ -56,25 +56,26 @@ class MersenneTwister {
   std::uint32_t at_ = kSize;
 };
 
-// Words of one shuffled epoch: Philox keyed by seed and epoch, purpose 1 (0 is scale noise).
+// Random words of one epoch. The counter has the layout of the scale noise (kernels/zo_perturb.h), under a purpose of
+// its own, so a run may use one seed for both.
 class EpochWords {
  public:
   EpochWords(std::uint64_t seed, std::uint64_t epoch) : seed_(seed), epoch_(epoch) {}
 
   // Uniform in [0, bound), by rejection of the uneven rest.
   std::uint32_t below(std::uint32_t bound) {
-    const std::uint32_t rest = static_cast<std::uint32_t>((std::uint64_t{1} << 32) % bound);
+    const auto rest = static_cast<std::uint32_t>((std::uint64_t{1} << 32) % bound);
     for (;;) {
-      if (const std::uint32_t word = next(); word <= ~rest || rest == 0) return word % bound;
+      if (const std::uint32_t word = next(); word <= ~rest) return word % bound;
     }
   }
 
  private:
   std::uint32_t next() {
     if (used_ == 4) {
-      constexpr std::uint32_t kPurpose = 1U << 16;
+      constexpr std::uint32_t kPurpose = 1;
       words_ = core::philox4x32_10(
-          {quad_++, kPurpose, static_cast<std::uint32_t>(epoch_ >> 32), static_cast<std::uint32_t>(seed_ >> 32)},
+          {quad_++, kPurpose << 16, static_cast<std::uint32_t>(epoch_ >> 32), static_cast<std::uint32_t>(seed_ >> 32)},
           {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(epoch_)});
       used_ = 0;
     }
@@ -100,14 +101,16 @@ std::vector<std::int64_t> legacy_permutation(std::uint32_t seed, std::int64_t n)
   QZO_CHECK(n >= 0 && n <= std::int64_t{0xFFFFFFFF}, "n ", n);
   std::vector<std::int64_t> order = identity(n);
   MersenneTwister random(seed);
-  for (std::size_t i = order.size(); i-- > 1;)
+  for (std::size_t i = order.size(); i-- > 1;) {
     std::swap(order[i], order[random.interval(static_cast<std::uint32_t>(i))]);
+  }
   return order;
 }
 
 Split choose_train_dev(std::uint32_t seed, std::int64_t n, std::int64_t train, std::int64_t dev,
                        const std::string& what) {
-  if (train + dev > n) {
+  QZO_CHECK(train >= 0 && dev >= 0, "train ", train, ", dev ", dev);
+  if (train > n || dev > n - train) {
     throw core::UserError(core::text(what, " has ", n, " rows, but ", train, " for training and ", dev,
                                      " for the dev set are asked for. Lower data.num_train or data.num_dev."));
   }
@@ -116,10 +119,12 @@ Split choose_train_dev(std::uint32_t seed, std::int64_t n, std::int64_t train, s
 }
 
 BatchOrder::BatchOrder(std::int64_t examples, std::int64_t batch_size, std::uint64_t seed,
-                       std::vector<std::int64_t> lengths)
+                       const std::vector<std::int64_t>& lengths)
     : examples_(examples), batch_size_(batch_size), seed_(seed) {
-  QZO_CHECK(examples > 0 && batch_size > 0, "examples ", examples, ", batch size ", batch_size);
-  QZO_CHECK(lengths.empty() || static_cast<std::int64_t>(lengths.size()) == examples);
+  QZO_CHECK(examples > 0 && examples <= std::int64_t{0xFFFFFFFF}, "examples ", examples);
+  QZO_CHECK(batch_size > 0, "batch size ", batch_size);
+  QZO_CHECK(lengths.empty() || static_cast<std::int64_t>(lengths.size()) == examples, lengths.size(), " lengths of ",
+            examples, " examples");
   if (lengths.empty()) return;
   std::int64_t most = -1;
   std::uint64_t longest = 0;
@@ -139,8 +144,9 @@ const std::vector<std::int64_t>& BatchOrder::epoch_order(std::uint64_t epoch) co
   if (cached_epoch_[slot] != epoch) {
     std::vector<std::int64_t> order = identity(examples_);
     EpochWords words(seed_, epoch);
-    for (std::size_t i = order.size(); i-- > 1;)
+    for (std::size_t i = order.size(); i-- > 1;) {
       std::swap(order[i], order[words.below(static_cast<std::uint32_t>(i + 1))]);
+    }
     cached_order_[slot] = std::move(order);
     cached_epoch_[slot] = epoch;
   }
@@ -154,9 +160,10 @@ std::vector<std::int64_t> BatchOrder::batch(std::uint64_t step) const {
     step = 0;
   }
   const auto examples = static_cast<std::uint64_t>(examples_);
+  const auto size = static_cast<std::uint64_t>(batch_size_);
   std::vector<std::int64_t> out;
-  for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(batch_size_); ++i) {
-    const std::uint64_t position = step * static_cast<std::uint64_t>(batch_size_) + i;
+  out.reserve(size);
+  for (std::uint64_t position = step * size; position < (step + 1) * size; ++position) {
     out.push_back(epoch_order(position / examples)[position % examples]);
   }
   return out;

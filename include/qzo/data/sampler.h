@@ -20,14 +20,16 @@ struct Split {
 Split choose_train_dev(std::uint32_t seed, std::int64_t n, std::int64_t train, std::int64_t dev,
                        const std::string& what);
 
-// Batches of an epoch-wise shuffled order (Philox keyed by seed and epoch), no replacement within an epoch; the last
-// short batch of an epoch is filled from the next. batch(step) depends on nothing but the constructor's arguments.
+// Batches of an epoch-wise shuffled order (Fisher-Yates with Philox words keyed by seed and epoch), no replacement
+// within an epoch; the last short batch of an epoch is filled from the next. batch(step) depends on nothing but the
+// constructor's arguments. Not thread-safe: orders of the last epochs are kept.
 class BatchOrder {
  public:
-  // `lengths`: tokens per example, for longest_first (the batch with most tokens of epoch 0 comes at step 0, swapped).
-  // Empty lengths switch it off.
+  // `lengths`: tokens per example, for longest_first: of the batches that lie wholly in epoch 0, the one with most
+  // tokens changes places with the first, so that a run that will not fit in memory fails at once. Empty: off.
   BatchOrder(std::int64_t examples, std::int64_t batch_size, std::uint64_t seed,
-             std::vector<std::int64_t> lengths = {});
+             const std::vector<std::int64_t>& lengths = {});
+  // Indices of the examples of a step, [batch_size].
   [[nodiscard]] std::vector<std::int64_t> batch(std::uint64_t step) const;
 
  private:
