@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <string_view>
 
+#include "qzo/core/check.h"
 #include "qzo/core/error.h"
 #include "qzo/core/text.h"
 #include "qzo/tasks/classification.h"
@@ -14,92 +16,123 @@ using core::text;
 using core::UserError;
 using Ids = std::vector<std::int32_t>;
 
-// Ids of the candidate behind the prompt. A tokenizer may merge the end of the prompt with the beginning of the answer;
-// then, as MeZO does, the last (full - prompt) tokens are the answer: they are scored behind the prompt's own tokens.
-Ids continuation(const Ids& prompt, const Ids& full, EncodeCounts* counts) {
-  if (full.size() <= prompt.size()) return {};
-  if (!std::equal(prompt.begin(), prompt.end(), full.begin()) && counts != nullptr) ++counts->merged_boundary;
-  return {full.begin() + static_cast<std::ptrdiff_t>(prompt.size()), full.end()};
+std::size_t common_prefix(const Ids& a, const Ids& b) {
+  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
 }
 
-bool puts_bos(const tokenizer::Tokenizer& tokenizer, const EncodeOptions& options) {
-  switch (options.bos) {
-    case Bos::kNone:
-      return false;
-    case Bos::kAlways:
-      if (!tokenizer.bos()) {
-        throw UserError("data.bos is \"always\", but the tokenizer has no BOS token; use \"model\" or \"none\"");
-      }
-      return true;
-    case Bos::kModel:
-      break;
-  }
-  return tokenizer.adds_bos() && tokenizer.bos().has_value();
+// Spaces at both ends, then every blank in front.
+std::string_view without_outer_blanks(std::string_view whole) {
+  const std::size_t last = whole.find_last_not_of(' ');
+  whole = whole.substr(0, last == std::string_view::npos ? 0 : last + 1);
+  return whole.substr(std::min(whole.find_first_not_of(" \t\r\n\v\f"), whole.size()));
 }
 
-// Cut from the left; BOS stays in front, the answer is never touched.
-void truncate(Ids& prompt, bool has_bos, std::int64_t longest_answer, const EncodeOptions& options,
-              const std::string& where, EncodeCounts* counts) {
-  const auto length = static_cast<std::int64_t>(prompt.size());
-  const std::int64_t room = options.max_length - longest_answer;
-  if (length <= room) return;
-  const std::int64_t kept = room - (has_bos ? 1 : 0);
-  if (kept < 1) {
-    throw UserError(text(where, ": the answer has ", longest_answer, " tokens and data.max_length is ",
-                         options.max_length, ", so nothing of the prompt would be left. Raise data.max_length."));
-  }
-  Ids cut(prompt.end() - kept, prompt.end());
-  if (has_bos) cut.insert(cut.begin(), prompt.front());
-  prompt = std::move(cut);
-  if (counts != nullptr) ++counts->truncated;
-}
-
-Example encode_prompt(const ClassificationTask& task, const std::string& prompt_text, const std::string& where,
-                      const tokenizer::Tokenizer& tokenizer, const EncodeOptions& options, EncodeCounts* counts) {
-  Example example;
-  example.prompt = tokenizer.encode(prompt_text);
-  std::int64_t longest = 0;
-  for (const std::string& candidate : task.candidates) {
-    Ids answer = continuation(example.prompt, tokenizer.encode(prompt_text + candidate), counts);
-    if (answer.empty()) {
-      throw UserError(text(where, ": the candidate ", core::quoted(candidate),
-                           " adds no token behind the prompt, so there is nothing to score. Reword task.candidates or "
-                           "the end of task.prompt."));
+// What is the same for every row of a data set.
+class Encoder {
+ public:
+  Encoder(const ClassificationTask& task, const tokenizer::Tokenizer& tokenizer, const EncodeOptions& options,
+          EncodeCounts* counts)
+      : task_(task), prompt_(task.prompt), tokenizer_(tokenizer), options_(options), counts_(counts) {
+    QZO_CHECK(task.candidates.size() >= 2, task.candidates.size(), " candidates");
+    QZO_CHECK(task.labels.empty() || task.labels.size() == task.candidates.size(), task.labels.size(), " labels for ",
+              task.candidates.size(), " candidates");
+    if (options.bos == Bos::kAlways && !tokenizer.bos()) {
+      throw UserError("data.bos is \"always\", but the tokenizer has no BOS token; use \"model\" or \"none\"");
     }
-    longest = std::max(longest, static_cast<std::int64_t>(answer.size()));
-    example.candidates.push_back(std::move(answer));
   }
-  const bool has_bos = puts_bos(tokenizer, options);
-  if (has_bos) example.prompt.insert(example.prompt.begin(), *tokenizer.bos());
-  if (example.prompt.empty()) {
-    throw UserError(
-        text(where, ": the prompt is empty and no BOS token stands in front of it, so the answer has no context"));
-  }
-  truncate(example.prompt, has_bos, longest, options, where, counts);
-  return example;
-}
 
-std::int32_t label_index(const ClassificationTask& task, const data::Row& row, const std::string& where) {
-  const auto found = row.fields.find(task.label_field);
-  if (found == row.fields.end()) {
-    throw UserError(
-        text(where, ": the label column ", core::quoted(task.label_field), " is missing; set task.label_field"));
+  [[nodiscard]] Example labelled(const data::Row& row, const std::filesystem::path& file) const {
+    const std::string where = text(file.string(), ":", row.line);
+    Example example = unlabelled(row.fields, where);
+    example.label = label_index(row.fields, where);
+    example.line = row.line;
+    return example;
   }
-  std::string known;
-  for (std::size_t i = 0; i < task.candidates.size(); ++i) {
-    const std::string label = task.labels.empty() ? std::to_string(i) : task.labels[i];
-    if (label == found->second) return static_cast<std::int32_t>(i);
-    known += (known.empty() ? "" : ", ") + core::quoted(label);
+
+  [[nodiscard]] Example unlabelled(const Fields& fields, const std::string& where) const {
+    const std::string whole_prompt = prompt_.render(fields, where);
+    const Ids prompt = tokenizer_.encode(without_outer_blanks(whole_prompt));
+    std::vector<Ids> wholes;
+    std::size_t shared = prompt.size();
+    for (const std::string& candidate : task_.candidates) {
+      const Ids& whole = wholes.emplace_back(tokenizer_.encode(without_outer_blanks(whole_prompt + candidate)));
+      if (whole.size() <= prompt.size()) {
+        throw UserError(text(where, ": the candidate ", core::quoted(candidate),
+                             " adds no token to the prompt, so there is nothing to score; change task.candidates or "
+                             "the end of task.prompt"));
+      }
+      shared = std::min(shared, common_prefix(prompt, whole));
+    }
+    Example example;
+    for (const Ids& whole : wholes) add_candidate(example, whole, shared, where);
+    example.unscored = static_cast<std::int64_t>(prompt.size() - shared);
+    if (example.unscored > 0 && counts_ != nullptr) ++counts_->merged_boundary;
+    example.prompt = cut({prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(shared)}, example, where);
+    return example;
   }
-  throw UserError(text(where, ": the label ", core::quoted(found->second), " is none of ", known, "; see task.labels"));
-}
+
+ private:
+  void add_candidate(Example& example, const Ids& whole, std::size_t shared, const std::string& where) const {
+    Ids ids(whole.begin() + static_cast<std::ptrdiff_t>(shared), whole.end());
+    const auto same = std::find(example.candidates.begin(), example.candidates.end(), ids);
+    if (same != example.candidates.end()) {
+      const auto first = static_cast<std::size_t>(same - example.candidates.begin());
+      throw UserError(text(where, ": the candidates ", core::quoted(task_.candidates[first]), " and ",
+                           core::quoted(task_.candidates[example.candidates.size()]),
+                           " are the same tokens behind this prompt; make task.candidates differ"));
+    }
+    example.candidates.push_back(std::move(ids));
+  }
+
+  // BOS in front, and from the left no more than max_length leaves to the prompt.
+  [[nodiscard]] Ids cut(Ids prompt, const Example& example, const std::string& where) const {
+    std::size_t longest = 0;
+    for (const Ids& candidate : example.candidates) longest = std::max(longest, candidate.size());
+    const bool bos = options_.bos == Bos::kAlways ||
+                     (options_.bos == Bos::kModel && tokenizer_.adds_bos() && tokenizer_.bos().has_value());
+    if (prompt.empty() && !bos) {
+      throw UserError(text(where,
+                           ": nothing stands in front of the answer, neither a prompt nor BOS; check the fields of "
+                           "task.prompt, or set data.bos to \"always\""));
+    }
+    const std::int64_t room = options_.max_length - static_cast<std::int64_t>(longest) - (bos ? 1 : 0);
+    if (static_cast<std::int64_t>(prompt.size()) > room) {
+      if (room < 1) {
+        throw UserError(text(where, ": the answer has ", longest, " tokens and data.max_length is ",
+                             options_.max_length, ", so nothing of the prompt would be left; raise data.max_length"));
+      }
+      prompt.erase(prompt.begin(), prompt.end() - room);
+      if (counts_ != nullptr) ++counts_->truncated;
+    }
+    if (bos) prompt.insert(prompt.begin(), *tokenizer_.bos());
+    return prompt;
+  }
+
+  [[nodiscard]] std::int32_t label_index(const Fields& fields, const std::string& where) const {
+    const std::string& value = field_value(fields, task_.label_field, where, "task.label_field");
+    std::string known;
+    for (std::size_t i = 0; i < task_.candidates.size(); ++i) {
+      const std::string label = task_.labels.empty() ? std::to_string(i) : task_.labels[i];
+      if (label == value) return static_cast<std::int32_t>(i);
+      known += (known.empty() ? "" : ", ") + core::quoted(label);
+    }
+    throw UserError(text(where, ": the label ", core::quoted(value), " is none of ", known,
+                         "; list the labels of the data in task.labels, one for each candidate"));
+  }
+
+  const ClassificationTask& task_;
+  PromptTemplate prompt_;
+  const tokenizer::Tokenizer& tokenizer_;
+  const EncodeOptions& options_;
+  EncodeCounts* counts_;
+};
 
 }  // namespace
 
 std::int64_t Example::tokens() const {
   auto rows = static_cast<std::int64_t>(prompt.size());
   // The last token of a candidate is predicted, never computed.
-  for (const auto& candidate : candidates) rows += static_cast<std::int64_t>(candidate.size()) - 1;
+  for (const Ids& candidate : candidates) rows += static_cast<std::int64_t>(candidate.size()) - 1;
   return rows;
 }
 
@@ -109,29 +142,25 @@ bool Example::single_token() const {
 
 Example encode(const ClassificationTask& task, const data::Row& row, const std::filesystem::path& file,
                const tokenizer::Tokenizer& tokenizer, const EncodeOptions& options, EncodeCounts* counts) {
-  const std::string where = text(file.string(), ":", row.line);
-  Example example =
-      encode_prompt(task, PromptTemplate(task.prompt).render(row.fields, where), where, tokenizer, options, counts);
-  example.label = label_index(task, row, where);
-  example.line = row.line;
-  return example;
+  return Encoder(task, tokenizer, options, counts).labelled(row, file);
 }
 
 std::vector<Example> encode_all(const ClassificationTask& task, const data::Table& table,
                                 const std::vector<std::int64_t>& rows, const tokenizer::Tokenizer& tokenizer,
                                 const EncodeOptions& options, EncodeCounts* counts) {
+  const Encoder encoder(task, tokenizer, options, counts);
   std::vector<Example> out;
   out.reserve(rows.size());
   for (const std::int64_t row : rows) {
-    out.push_back(encode(task, table.rows[static_cast<std::size_t>(row)], table.file, tokenizer, options, counts));
+    QZO_CHECK(row >= 0 && row < static_cast<std::int64_t>(table.rows.size()), "row ", row, " of ", table.rows.size());
+    out.push_back(encoder.labelled(table.rows[static_cast<std::size_t>(row)], table.file));
   }
   return out;
 }
 
 Example encode_text(const ClassificationTask& task, const std::map<std::string, std::string>& fields,
                     const tokenizer::Tokenizer& tokenizer, const EncodeOptions& options) {
-  return encode_prompt(task, PromptTemplate(task.prompt).render(fields, "the text given"), "the text given", tokenizer,
-                       options, nullptr);
+  return Encoder(task, tokenizer, options, nullptr).unlabelled(fields, "the text given");
 }
 
 }  // namespace qzo::tasks

@@ -8,14 +8,21 @@
 
 namespace qzo::tasks {
 
+using Fields = std::map<std::string, std::string>;
+
+// UserError if `name` is absent. `where` ("train.tsv:12") names the row, `reader` what asks for it ("task.prompt").
+const std::string& field_value(const Fields& fields, const std::string& name, const std::string& where,
+                               const std::string& reader);
+
 class PromptTemplate {
  public:
-  // UserError on an unclosed or empty name.
+  // UserError on an unclosed, empty or nested name.
   explicit PromptTemplate(std::string_view pattern);
 
+  // In order; a name that is used twice stands here twice.
   [[nodiscard]] const std::vector<std::string>& fields() const { return fields_; }
-  // Values are stripped of surrounding blanks. `where` ("train.tsv:12") names the row if a field is missing.
-  [[nodiscard]] std::string render(const std::map<std::string, std::string>& values, const std::string& where) const;
+  // Values are stripped of surrounding blanks and never parsed again, so they may hold braces.
+  [[nodiscard]] std::string render(const Fields& values, const std::string& where) const;
 
  private:
   std::vector<std::string> texts_;  // one more than fields_

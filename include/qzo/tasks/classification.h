@@ -2,6 +2,7 @@
 // A text-classification task: prompt template with field names, one candidate answer per label, a label column.
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -12,9 +13,10 @@
 namespace qzo::tasks {
 
 struct ClassificationTask {
-  std::string name;    // "sst2", or "custom"
-  std::string prompt;  // "{sentence} It was": {field} is replaced by that column, stripped of surrounding blanks
-  std::vector<std::string> candidates;  // appended to the prompt as they stand: " terrible", " great"
+  std::string name;  // "sst2", or "custom"
+  std::string
+      prompt;  // "{sentence} It was": {field} is replaced by that column, stripped of surrounding blanks; {{, }}
+  std::vector<std::string> candidates;  // appended to the prompt: " terrible", " great"; at least two
   std::vector<std::string> labels;      // value of the label column for each candidate; empty = "0", "1", ...
   std::string label_field = "label";
 };
@@ -23,11 +25,15 @@ struct ClassificationTask {
 ClassificationTask builtin_task(const std::string& name);
 std::vector<std::string> builtin_task_names();
 
+// Names of the {fields} of a prompt, each once, in order. UserError if the template is malformed.
+std::vector<std::string> prompt_fields(const std::string& prompt);
+
 struct Example {
   std::vector<std::int32_t> prompt;                   // with BOS in front where asked
   std::vector<std::vector<std::int32_t>> candidates;  // ids that follow the prompt, at least one each
   std::int32_t label = 0;                             // index into candidates
   std::int64_t line = 0;                              // in the data file
+  std::int64_t unscored = 0;  // leading ids of every candidate that are context only (merged boundary, see encode)
 
   [[nodiscard]] std::int64_t tokens() const;  // rows that a packed pass computes for it
   [[nodiscard]] bool single_token() const;    // every candidate is one token: all share the prompt's sequence
@@ -42,11 +48,20 @@ struct EncodeOptions {
 };
 
 struct EncodeCounts {
-  std::int64_t truncated = 0;
-  std::int64_t merged_boundary = 0;  // tokenizer merged prompt and answer: ids split at the prompt's own token count
+  std::int64_t truncated = 0;        // examples whose prompt was cut
+  std::int64_t merged_boundary = 0;  // examples whose prompt was merged with a candidate
 };
 
-// UserError with file and line: field missing, label unknown, no answer token left.
+// MeZO's rules. Of the prompt and of each prompt + candidate, spaces at both ends and all blanks in front are dropped
+// before they are encoded ("Answer: " + "yes" gives "Answer:" and "Answer: yes"). A candidate has as many tokens as its
+// text adds to the prompt's; the last so many are scored.
+//
+// If a tokenizer merges the end of the prompt with the beginning of a candidate, the prompt's ids are no prefix of the
+// whole. Then `prompt` ends where all encodings of the example still agree, the candidates carry the rest, and
+// `unscored` says how much of it is context: each candidate is read as the tokenizer wrote it.
+//
+// UserError with file and line: field missing, label unknown, no answer token left, two candidates of the same ids,
+// max_length too small for the answer.
 Example encode(const ClassificationTask& task, const data::Row& row, const std::filesystem::path& file,
                const tokenizer::Tokenizer& tokenizer, const EncodeOptions& options, EncodeCounts* counts = nullptr);
 std::vector<Example> encode_all(const ClassificationTask& task, const data::Table& table,
