@@ -2,6 +2,7 @@
 #include <string>
 
 #include "qzo/core/error.h"
+#include "qzo/core/log.h"
 #include "qzo/core/text.h"
 #include "qzo/models/causal_lm.h"
 
@@ -40,12 +41,22 @@ const Family& family_of(const io::Checkpoint& checkpoint) {
                                    ": model family ", core::quoted(name), " is not supported; supported: ", supported));
 }
 
+void warn_of_ambiguous_zeros(const io::Checkpoint& checkpoint, CausalLm& model) {
+  std::int64_t count = 0;
+  for (const quant::PackedWeight* weight : model.weights()) count += weight->ambiguous_zeros;
+  if (count == 0) return;
+  core::log_warning(core::text(checkpoint.tensors.where(), ": ", count, " stored zero points are 15 and read as 0; if ",
+                               "the file was converted to gptq (v1) word by word, their neighbours are off by one"));
+}
+
 }  // namespace
 
 std::unique_ptr<CausalLm> load_causal_lm(const io::Checkpoint& checkpoint, const ModelLoadOptions& options) {
   const Family& family = family_of(checkpoint);
   quant::check_quantization_settings(checkpoint);
-  return family.load(checkpoint, options);
+  std::unique_ptr<CausalLm> model = family.load(checkpoint, options);
+  warn_of_ambiguous_zeros(checkpoint, *model);
+  return model;
 }
 
 ModelSummary read_summary(const io::Checkpoint& checkpoint) { return family_of(checkpoint).summarise(checkpoint); }

@@ -76,14 +76,9 @@ bool has_tensor_ending(const io::Checkpoint& checkpoint, std::string_view ending
 
 void check_method(const io::Checkpoint& checkpoint, const Settings& settings) {
   const std::optional<std::string> method = settings.string({"quant_method"});
-  if (method) {
-    if (*method != "gptq") settings.refuse("quant_method", core::quoted(*method), "gptq");
-    return;
-  }
-  if (!has_tensor_ending(checkpoint, ".qweight") || !has_tensor_ending(checkpoint, ".g_idx")) {
-    settings.fail("quant_method", "is missing and the tensors do not look like GPTQ (qweight, g_idx)", "\"gptq\"");
-  }
-  core::log_info(core::text(checkpoint.quantization_file, " names no quant_method: taken as gptq, from the tensors"));
+  if (method && *method != "gptq") settings.refuse("quant_method", core::quoted(*method), "gptq");
+  if (method || (has_tensor_ending(checkpoint, ".qweight") && has_tensor_ending(checkpoint, ".g_idx"))) return;
+  settings.fail("quant_method", "is missing and the tensors do not look like GPTQ (qweight, g_idx)", "\"gptq\"");
 }
 
 ZeroVersion checked_label(const Settings& settings) {
@@ -134,7 +129,10 @@ GptqSettings read_gptq_settings(const io::Checkpoint& checkpoint) {
 }
 
 void check_quantization_settings(const io::Checkpoint& checkpoint) {
-  if (!checkpoint.quantization.is_null()) read_gptq_settings(checkpoint);
+  if (checkpoint.quantization.is_null()) return;
+  read_gptq_settings(checkpoint);
+  if (Settings(checkpoint.quantization, checkpoint.quantization_file).string({"quant_method"})) return;
+  core::log_info(core::text(checkpoint.quantization_file, " names no quant_method: taken as gptq, from the tensors"));
 }
 
 }  // namespace qzo::quant

@@ -47,6 +47,7 @@ struct PackedWeight {
 
   std::vector<std::uint8_t> owned_zeros;     // GPTQ zeros unpacked [groups, out]
   std::vector<std::int32_t> owned_group_of;  // desc_act
+  std::int64_t ambiguous_zeros = 0;          // GPTQ v1: stored 15, read as a true zero of 0 (formats/gptq.h says why)
 
   [[nodiscard]] bool quantized() const { return !scales.empty(); }
 };

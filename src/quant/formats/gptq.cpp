@@ -132,7 +132,7 @@ class GptqFormat final : public Format {
     weight.name = request.name;
     weight.format = name();
     weight.owned_group_of = read_group_index(g_idx, groups, group, tensors.describe(g_idx));
-    weight.owned_zeros = true_zeros(qzeros, settings, options.gptq_zero_version, tensors.describe(qzeros));
+    set_true_zeros(qzeros, settings, options.gptq_zero_version, tensors.describe(qzeros), weight);
     weight.codes = {.layout = kernels::Layout::kGptq4,
                     .out = request.out,
                     .in = request.in,
@@ -180,19 +180,14 @@ class GptqFormat final : public Format {
                                      ", expected a multiple of 8 since GPTQ packs eight codes to a word"));
   }
 
-  static std::vector<std::uint8_t> true_zeros(const io::TensorEntry& qzeros, const GptqSettings& settings,
-                                              ZeroVersion forced, const std::string& tensor) {
-    std::vector<std::uint8_t> zeros = unpack_zeros(qzeros);
+  static void set_true_zeros(const io::TensorEntry& qzeros, const GptqSettings& settings, ZeroVersion forced,
+                             const std::string& tensor, PackedWeight& weight) {
+    std::vector<std::uint8_t>& zeros = weight.owned_zeros;
+    zeros = unpack_zeros(qzeros);
     const ZeroVersion version = forced == ZeroVersion::kAuto ? zero_version(zeros, settings, tensor) : forced;
-    if (version == ZeroVersion::kV2) return zeros;
-    const auto wrapped = std::ranges::count(zeros, 15);
-    if (wrapped != 0) {
-      core::log_warning(core::text(tensor, ": ", wrapped,
-                                   " stored zero points of 15 in a gptq (v1) file are read as 0; "
-                                   "if the writer subtracted whole words, their neighbours are off by one"));
-    }
+    if (version == ZeroVersion::kV2) return;
+    weight.ambiguous_zeros = std::ranges::count(zeros, 15);
     for (std::uint8_t& zero : zeros) zero = (zero + 1) & 15;
-    return zeros;
   }
 };
 

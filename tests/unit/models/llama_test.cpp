@@ -229,6 +229,21 @@ TEST(LlamaWeights, AStoredHeadIsUsedWithAWarningIfTheConfigDeniesIt) {
   EXPECT_NE(warning.find("the stored one is used"), std::string::npos) << warning;
 }
 
+TEST(LlamaWeights, AmbiguousZerosAreToldOnce) {
+  const TempFolder folder;
+  TinyLlama tiny;
+  for (const char* name : {"model.layers.0.mlp.up_proj.qzeros", "model.layers.1.mlp.up_proj.qzeros"})
+    tiny.tensors.at(name).bytes[0] = '\xff';  // two nibbles of 15
+  const io::Checkpoint checkpoint = tiny.write(folder.path());
+  std::vector<std::string> warnings;
+  const core::LogCapture capture([&](core::LogLevel level, const std::string& message) {
+    if (level == core::LogLevel::kWarning) warnings.push_back(message);
+  });
+  load_causal_lm(checkpoint);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find(": 4 stored zero points are 15"), std::string::npos) << warnings[0];
+}
+
 TEST(LlamaWeights, ProgressCountsEveryMatrix) {
   const TempFolder folder;
   const io::Checkpoint checkpoint = TinyLlama().write(folder.path());

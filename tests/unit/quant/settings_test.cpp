@@ -58,6 +58,7 @@ TEST(QuantizationSettings, OldSpellingsAndExcludedLayersAreRead) {
   const core::LogCapture capture([&](core::LogLevel level, const std::string& message) {
     if (level == core::LogLevel::kInfo) said = message;
   });
+  check_quantization_settings(checkpoint);
   EXPECT_EQ(testing::dequantized(load_weight(checkpoint, layer.request(), {})), layer.expected());
   EXPECT_NE(said.find("names no quant_method: taken as gptq"), std::string::npos) << said;
 }
