@@ -1,0 +1,64 @@
+#include "tokenizer/named_pre_tokenizers.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "qzo/core/error.h"
+#include "qzo/core/text.h"
+
+namespace qzo::tokenizer {
+
+const std::string_view kGpt2Pattern = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
+namespace {
+
+constexpr std::string_view kLlama3Pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr std::string_view kQwen2Pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+struct Entry {
+  std::string_view name;
+  std::string_view pattern;
+  bool single_digits;  // numbers are cut into digits before the pattern
+  bool nfc;
+  bool ignore_merges;
+  bool adds_bos;
+};
+
+constexpr std::array<Entry, 8> kEntries = {{
+    {"gpt-2", kGpt2Pattern, false, false, false, false},
+    {"phi-2", kGpt2Pattern, false, false, false, false},
+    {"llama-bpe", kLlama3Pattern, false, false, true, true},
+    {"llama-v3", kLlama3Pattern, false, false, true, true},
+    {"llama3", kLlama3Pattern, false, false, true, true},
+    {"qwen2", kQwen2Pattern, false, true, false, false},
+    {"smollm", kGpt2Pattern, true, false, false, false},
+    {"starcoder", kGpt2Pattern, true, false, false, false},
+}};
+
+}  // namespace
+
+NamedPreTokenizer named_pre_tokenizer(const std::string& name, const std::string& source) {
+  const auto entry = std::find_if(kEntries.begin(), kEntries.end(), [&](const Entry& e) { return e.name == name; });
+  if (entry == kEntries.end()) {
+    std::string known;
+    for (const Entry& e : kEntries) known += (known.empty() ? "" : ", ") + std::string(e.name);
+    throw core::UserError(core::text(source, ": the pre-tokenizer ",
+                                     name.empty() ? "has no name" : core::quoted(name) + " is not implemented",
+                                     " (known: ", known, "); use a checkpoint with a tokenizer.json instead"));
+  }
+  NamedPreTokenizer out;
+  if (entry->nfc) out.normalizer = make_normal_form(NormalForm::kNfc);
+  std::vector<PreTokenizerPtr> steps;
+  if (entry->single_digits) steps.push_back(make_digits(DigitGroups::kSingle));
+  steps.push_back(make_split(Regex(std::string(entry->pattern), source), SplitBehaviour::kIsolated, Invert::kNo));
+  out.pre_tokenizer = make_pre_tokenizer_sequence(std::move(steps));
+  out.ignore_merges = entry->ignore_merges;
+  out.adds_bos = entry->adds_bos;
+  return out;
+}
+
+}  // namespace qzo::tokenizer
