@@ -22,17 +22,20 @@ LoopResult TrainingRun::run() {
       return finish_again(*finished);
     }
     return run_to_end();
-  } catch (const core::GuardError& error) {
-    event("guard", error.what());
-    write_result(folder_, state_, settings_, "stopped", error.what());
-    throw;
   } catch (const core::Error& error) {
-    // The disk may be full: the error itself must come through.
-    try {
-      event("error", error.what());
-    } catch (const core::EnvironmentError&) {
-    }
+    note_failure(error);
     throw;
+  }
+}
+
+// The disk may be full as well; the error itself must come through.
+void TrainingRun::note_failure(const core::Error& error) {
+  const bool guard = error.code() == core::ExitCode::kGuard;
+  try {
+    event(guard ? "guard" : "error", error.what());
+    if (guard) write_result(folder_, state_, settings_, "stopped", error.what());
+  } catch (const core::EnvironmentError& second) {
+    reporter_.on_message(text("The end of the run could not be noted: ", second.what()));
   }
 }
 

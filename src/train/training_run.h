@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "qzo/core/error.h"
 #include "qzo/core/run_folder.h"
 #include "qzo/data/sampler.h"
 #include "qzo/train/loop.h"
@@ -52,6 +53,7 @@ class TrainingRun {
   void write_pointers();
 
   LoopResult run_to_end();
+  void note_failure(const core::Error& error);
   LoopResult finish_again(LoopResult result);  // the run was done before this process began
   void export_best(std::uint64_t best_step);
   void restore_best(std::uint64_t best_step);

@@ -278,13 +278,30 @@ TEST_F(ResumeTest, AFailedWriteEndsTheRunAndLosesNothing) {
   }
 }
 
-TEST_F(ResumeTest, AFullDiskEndsTheRunAndLosesNothing) {
-  const fs::path disk = place_.path() / "disk";
-  fs::create_directories(disk);
-  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=60k") != 0) {
-    GTEST_SKIP() << "mounting a small disk is not permitted here: " << std::strerror(errno);
+// A disk of a few pages; gone at the end of the test however it ends.
+class SmallDisk {
+ public:
+  explicit SmallDisk(fs::path place) : place_(std::move(place)) {
+    fs::create_directories(place_);
+    mounted_ = ::mount("tmpfs", place_.c_str(), "tmpfs", 0, "size=60k") == 0;
   }
-  folder_.root = disk / "run";
+  ~SmallDisk() {
+    if (mounted_) ::umount2(place_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  [[nodiscard]] bool mounted() const { return mounted_; }
+  [[nodiscard]] bool grow() const { return ::mount("tmpfs", place_.c_str(), "tmpfs", MS_REMOUNT, "size=10m") == 0; }
+
+ private:
+  fs::path place_;
+  bool mounted_ = false;
+};
+
+TEST_F(ResumeTest, AFullDiskEndsTheRunAndLosesNothing) {
+  const SmallDisk disk(place_.path() / "disk");
+  if (!disk.mounted()) GTEST_SKIP() << "mounting a small disk is not permitted here: " << std::strerror(errno);
+  folder_.root = place_.path() / "disk" / "run";
   try {
     test::run_fresh(settings_, folder_);
     ADD_FAILURE() << "the disk was large enough";
@@ -293,9 +310,8 @@ TEST_F(ResumeTest, AFullDiskEndsTheRunAndLosesNothing) {
   }
   const Journal journal = read_journal(folder_.journal());
   EXPECT_EQ(journal.torn_bytes, 0U);
-  EXPECT_EQ(::mount("tmpfs", disk.c_str(), "tmpfs", MS_REMOUNT, "size=10m"), 0) << std::strerror(errno);
+  ASSERT_TRUE(disk.grow()) << std::strerror(errno);
   expect_recovers();
-  EXPECT_EQ(::umount(disk.c_str()), 0) << std::strerror(errno);
 }
 
 }  // namespace
