@@ -45,11 +45,11 @@ def review(rng: random.Random, positive: bool) -> str:
 
 
 def corpus(rng: random.Random, lines: int) -> list[str]:
-    """Reviews with a verdict that is right in 7 of 10 cases only: something is left for fine-tuning to learn."""
+    """Reviews with a verdict that is right in 8 of 10 cases only: something is left for fine-tuning to learn."""
     out = []
     for _ in range(lines):
         positive = rng.random() < 0.5
-        told = positive if rng.random() < 0.7 else not positive
+        told = positive if rng.random() < 0.8 else not positive
         out.append(f"{review(rng, positive)} . overall it was {'good' if told else 'bad'} .")
     return out
 
@@ -78,7 +78,11 @@ def train(tokenizer: Tokenizer, text: list[str], steps: int) -> LlamaForCausalLM
         width = max(map(len, batch))
         tokens = torch.tensor([row + [1] * (width - len(row)) for row in batch])
         labels = torch.tensor([row + [-100] * (width - len(row)) for row in batch])
-        loss = model(input_ids=tokens, labels=labels).loss
+        logits = model(input_ids=tokens).logits[:, :-1]
+        nll = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels[:, 1:], reduction="none")
+        # The verdict stands third from the end (verdict, full stop, end): one token of thirty, so it gets more weight.
+        verdict = torch.tensor([len(row) - 4 for row in batch])[:, None]
+        loss = nll.sum() / (labels[:, 1:] >= 0).sum() + nll.gather(1, verdict).mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -209,7 +213,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path,
                         default=pathlib.Path(__file__).resolve().parent.parent / "tests/data/tiny")
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=2500)
     arguments = parser.parse_args()
     torch.manual_seed(1)
     torch.set_num_threads(1)

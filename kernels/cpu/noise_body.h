@@ -38,18 +38,26 @@ inline void philox_block(const NoiseStream& stream, std::uint64_t first_quad, Wo
   }
 }
 
+// The pairs of core::gaussian_pair. The square root may set errno as far as gcc knows, which would keep the whole loop
+// from becoming vector code, so it stands alone.
+inline void gaussian_block(const std::uint32_t* w0, const std::uint32_t* w1, float* first, float* second) {
+  alignas(64) float radius[kBlock];
+  for (int i = 0; i < kBlock; ++i) radius[i] = core::squared_radius_of_word(w0[i]);
+  for (int i = 0; i < kBlock; ++i) radius[i] = __builtin_sqrtf(radius[i]);
+  for (int i = 0; i < kBlock; ++i) {
+    const core::Direction direction = core::direction_of_word(w1[i]);
+    first[i] = radius[i] * direction.cosine;
+    second[i] = radius[i] * direction.sine;
+  }
+}
+
 inline void fill_quads(const NoiseStream& stream, std::uint64_t first_quad, std::int64_t quads, float* out) {
   Words words;
   alignas(64) float normals[4][kBlock];
   for (std::int64_t done = 0; done < quads; done += kBlock) {
     philox_block(stream, first_quad + static_cast<std::uint64_t>(done), words);
-    for (int half = 0; half < 4; half += 2) {
-      for (int i = 0; i < kBlock; ++i) {
-        const core::NormalPair pair = core::gaussian_pair(words.word[half][i], words.word[half + 1][i]);
-        normals[half][i] = pair.first;
-        normals[half + 1][i] = pair.second;
-      }
-    }
+    gaussian_block(words.word[0], words.word[1], normals[0], normals[1]);
+    gaussian_block(words.word[2], words.word[3], normals[2], normals[3]);
     const std::int64_t count = quads - done < kBlock ? quads - done : kBlock;
     for (std::int64_t i = 0; i < count; ++i) {
       for (int j = 0; j < 4; ++j) out[(done + i) * 4 + j] = normals[j][i];

@@ -1,5 +1,6 @@
 #include "qzo/cli/assemble.h"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <set>
@@ -82,6 +83,12 @@ LoadedModel load_model(const std::filesystem::path& path, const quant::LoadOptio
   load_options.quant = options;
   out.model = models::load_causal_lm(*out.checkpoint, load_options);
   return out;
+}
+
+bool has_tokenizer(const io::Checkpoint& checkpoint) {
+  if (checkpoint.kind == io::CheckpointKind::kGguf) return checkpoint.metadata.has("tokenizer.ggml.model");
+  return std::ranges::any_of(std::array{"tokenizer.json", "tokenizer.model", "vocab.json"},
+                             [&](const char* file) { return std::filesystem::exists(checkpoint.root / file); });
 }
 
 std::unique_ptr<tokenizer::Tokenizer> load_tokenizer(const io::Checkpoint& checkpoint, const models::CausalLm& model) {

@@ -16,7 +16,7 @@ std::string dry_run_text(Assembly& assembly, std::uint64_t runtime_bytes) {
   std::string out = "settings\n" + config::effective_text(assembly.config);
   out += "\nmodel\n" + summary_text(model.summary()) + "\n" + assembly.tokenizer->description() + "\n\n";
   out += tensor_tables(model, *assembly.base.checkpoint, true) + "\n";
-  out += scale_table(model);
+  out += scale_table(model) + zero_version_text(model, *assembly.base.checkpoint);
   out += probe_text(model, values.zo.eps, values.zo.eps_mode == "relative");
   out += "\ndata\n" + lengths_text("train", examples.train) + lengths_text("dev", examples.dev) +
          lengths_text("test", examples.test);

@@ -44,17 +44,20 @@ std::string run_text(const core::RunFolder& run) {
 void inspect(const fs::path& path) {
   if (is_run_folder(path)) std::cout << run_text(core::RunFolder{path});
   const LoadedModel loaded = load_model(path, {});
-  const auto tokenizer = load_tokenizer(*loaded.checkpoint, *loaded.model);
-  models::select_trainable(*loaded.model, {"*"}, {});
+  const std::string tokenizer = has_tokenizer(*loaded.checkpoint)
+                                    ? load_tokenizer(*loaded.checkpoint, *loaded.model)->description()
+                                    : "no tokenizer here";
+  const bool trainable = !loaded.model->decoder_linears().empty();
+  if (trainable) models::select_trainable(*loaded.model, {"*"}, {});
   std::uint64_t bytes = 0;
   for (const core::MappedFile& file : loaded.checkpoint->tensors.files()) bytes += file.bytes().size();
   std::cout << loaded.checkpoint->root.string() << ": "
             << (loaded.checkpoint->kind == io::CheckpointKind::kGguf ? "GGUF file" : "Hugging Face folder") << ", "
             << core::human_bytes(bytes) << "\n"
             << summary_text(loaded.model->summary()) << "\n"
-            << tokenizer->description() << "\n\n"
-            << tensor_tables(*loaded.model, *loaded.checkpoint, true) << "\n"
-            << scale_table(*loaded.model);
+            << tokenizer << "\n\n"
+            << tensor_tables(*loaded.model, *loaded.checkpoint, trainable) << "\n"
+            << scale_table(*loaded.model) << zero_version_text(*loaded.model, *loaded.checkpoint);
 }
 
 std::string ranges_text(const io::TensorDiff& diff) {

@@ -27,12 +27,13 @@ std::int64_t longest_pass(const MemoryInputs& inputs) {
   return std::min(tokens, std::max(inputs.max_tokens_per_pass, inputs.lengths.front()));
 }
 
-// fp32 tensors alive at once in the fuller half of a decoder layer, in floats per row: residual stream and normed
-// input, then q, k, v, mixed values and projection, or gate, up and down.
+// fp32 tensors alive at once in the fuller half of a decoder layer, in floats per row (models/llama/llama.cpp):
+// residual stream and normed input; then q, k, v, mixed values and their projection; or that projection, gate, up and
+// down.
 std::int64_t floats_per_row(const models::ModelSummary& model) {
   const std::int64_t query = model.heads * model.head_dim;
   const std::int64_t attention = 2 * query + 2 * model.kv_heads * model.head_dim + model.hidden;
-  const std::int64_t mlp = 2 * model.intermediate + model.hidden;
+  const std::int64_t mlp = model.hidden + model.intermediate + std::max(model.intermediate, model.hidden);
   return 2 * model.hidden + std::max(attention, mlp);
 }
 

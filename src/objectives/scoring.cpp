@@ -23,22 +23,31 @@ std::vector<std::pair<std::size_t, std::size_t>> passes(std::size_t items, std::
   return out;
 }
 
-std::vector<std::vector<float>> query_log_probabilities(models::CausalLm& model, const at::Tensor& hidden,
-                                                        std::span<const Query> queries,
-                                                        const models::ForwardContext& context) {
-  const std::int64_t signs = context.signs();
+at::Tensor rows_of_signs(const at::Tensor& hidden, std::span<const std::int64_t> rows, std::int64_t signs) {
   const std::int64_t scored = hidden.size(0) / signs;
+  std::vector<std::int64_t> all;
+  all.reserve(rows.size() * static_cast<std::size_t>(signs));
+  for (std::int64_t sign = 0; sign < signs; ++sign) {
+    for (const std::int64_t row : rows) all.push_back(sign * scored + row);
+  }
+  return hidden.index_select(0, at::tensor(all, at::kLong));
+}
+
+std::vector<std::vector<float>> log_probabilities(models::CausalLm& model, const at::Tensor& hidden,
+                                                  std::span<const Query> queries,
+                                                  const models::ForwardContext& context) {
   std::vector<std::int64_t> rows;
   std::vector<std::int32_t> targets;
-  for (std::int64_t sign = 0; sign < signs; ++sign) {
+  for (std::int64_t sign = 0; sign < context.signs(); ++sign) {
     for (const Query& query : queries) {
-      rows.push_back(sign * scored + query.row);
+      if (sign == 0) rows.push_back(query.row);
       targets.push_back(query.target);
     }
   }
-  const std::vector<float> flat = model.log_probabilities(hidden.index_select(0, at::tensor(rows)), targets, context);
+  const std::vector<float> flat =
+      model.log_probabilities(rows_of_signs(hidden, rows, context.signs()), targets, context);
   std::vector<std::vector<float>> out;
-  for (std::int64_t sign = 0; sign < signs; ++sign) {
+  for (std::int64_t sign = 0; sign < context.signs(); ++sign) {
     const auto begin = flat.begin() + static_cast<std::ptrdiff_t>(queries.size()) * sign;
     out.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(queries.size()));
   }

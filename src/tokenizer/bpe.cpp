@@ -125,6 +125,13 @@ Bpe::Bpe(TextMap<std::int32_t> tokens, const std::vector<MergeRule>& merges, con
 // cut at such a place without changing its ids, which turns a document without pre-tokenizer into short, repeating
 // parts.
 void Bpe::note_seams(const std::vector<MergeRule>& merges) {
+  // Where a character can vanish, its neighbours meet.
+  const bool all_bytes = std::find(byte_tokens_.begin(), byte_tokens_.end(), -1) == byte_tokens_.end();
+  const bool complete = all_bytes && (options_.alphabet == Alphabet::kBytes || options_.byte_fallback);
+  if (!complete && !options_.unknown) {
+    cuts_at_seams_ = false;
+    return;
+  }
   std::unordered_map<std::int32_t, std::string_view> texts;
   for (const auto& [text, id] : tokens_) texts.emplace(id, text);
   // Tokens that stand for other characters than those they are written with.

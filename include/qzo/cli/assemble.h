@@ -23,6 +23,8 @@ struct LoadedModel {
 // Opens, loads and validates every weight; nothing is marked for training yet. `path` as for find_checkpoint.
 LoadedModel load_model(const std::filesystem::path& path, const quant::LoadOptions& options);
 
+// Whether the checkpoint brings a tokenizer at all, usable or not.
+bool has_tokenizer(const io::Checkpoint& checkpoint);
 // A folder's tokenizer files, or the vocabulary inside a GGUF file. UserError if it has more tokens than `model`.
 std::unique_ptr<tokenizer::Tokenizer> load_tokenizer(const io::Checkpoint& checkpoint, const models::CausalLm& model);
 

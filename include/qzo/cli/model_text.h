@@ -18,6 +18,9 @@ std::string tensor_tables(models::CausalLm& model, const io::Checkpoint& checkpo
 // min, median, max of |s|, zeros and negative scales per format.
 std::string scale_table(models::CausalLm& model);
 
+// How GPTQ zeros were read: "GPTQ zeros: v1 (stored zero - 1)"; "" if there are none.
+std::string zero_version_text(models::CausalLm& model, const io::Checkpoint& checkpoint);
+
 // Quantiles of |s| / eps of the trained scales (absolute eps), or what relative eps means.
 std::string probe_text(models::CausalLm& model, double eps, bool relative);
 

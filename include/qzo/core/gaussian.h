@@ -19,10 +19,17 @@ static inline float word_to_float(std::uint32_t w) {
                         static_cast<float>(static_cast<std::int32_t>(w & 0xFFFFU)));
 }
 
+// `yes` where every bit of `mask` is set, `no` where none is. A choice written with ?: would be a branch around arithmetic
+// that might trap, which gcc does not turn into vector code.
+static inline float choose(std::uint32_t mask, float yes, float no) {
+  return __builtin_bit_cast(
+      float, (__builtin_bit_cast(std::uint32_t, yes) & mask) | (__builtin_bit_cast(std::uint32_t, no) & ~mask));
+}
+
 // ln((w + 0.5) 2^-32), relative error below 3e-7 up to both ends of the range.
 static inline float log_of_word(std::uint32_t w) {
   // Near 1 the distance to 1 is what counts: it is taken from the complement, before anything is rounded.
-  const bool near_one = w >= 0xB504F334U;  // sqrt(1/2)
+  const std::uint32_t near_one = w >= 0xB504F334U ? ~0U : 0U;  // sqrt(1/2)
   const float from_one = (word_to_float(~w) + 0.5F) * -0x1p-32F;
 
   const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, word_to_float(w) + 0.5F);
@@ -31,8 +38,8 @@ static inline float log_of_word(std::uint32_t w) {
   const auto exponent = static_cast<std::int32_t>(shifted) >> 23;
   const float mantissa = __builtin_bit_cast(float, (shifted & 0x007FFFFFU) + 0x3F3504F3U);
 
-  const float f = near_one ? from_one : mantissa - 1.0F;
-  const float e = near_one ? 0.0F : static_cast<float>(exponent - 32);
+  const float f = choose(near_one, from_one, mantissa - 1.0F);
+  const float e = choose(near_one, 0.0F, static_cast<float>(exponent - 32));
   // ln(1 + f) = f - f^2/2 + f^3 P(f); P fitted on [sqrt(1/2) - 1, sqrt(2) - 1], error 8e-10.
   float p = 0x1.1b5a60p-4F;
   p = __builtin_fmaf(p, f, -0x1.e27eaap-4F);
@@ -66,9 +73,9 @@ static inline Direction direction_of_word(std::uint32_t w) {
   float c = __builtin_fmaf(0x1.9a022ep-16F, square, -0x1.6c0c8cp-10F);
   c = __builtin_fmaf(c, square, 0x1.55554ap-5F);
   c = __builtin_fmaf(c * square, square, __builtin_fmaf(square, -0.5F, 1.0F));
-  const bool swapped = (quadrant & 1U) != 0;
-  const float cosine = swapped ? s : c;
-  const float sine = swapped ? c : s;
+  const std::uint32_t swapped = 0U - (quadrant & 1U);
+  const float cosine = choose(swapped, s, c);
+  const float sine = choose(swapped, c, s);
   // Quadrants 1 and 2 have a negative cosine, 2 and 3 a negative sine.
   const std::uint32_t cosine_sign = ((quadrant + 1U) & 2U) << 30;
   const std::uint32_t sine_sign = (quadrant & 2U) << 30;
@@ -81,8 +88,11 @@ struct NormalPair {
   float second;
 };
 
+// r^2; positive for every word. Apart from its square root, so that vector kernels can take that in a loop of its own.
+static inline float squared_radius_of_word(std::uint32_t w) { return -2.0F * log_of_word(w); }
+
 static inline NormalPair gaussian_pair(std::uint32_t w0, std::uint32_t w1) {
-  const float radius = __builtin_sqrtf(-2.0F * log_of_word(w0));
+  const float radius = __builtin_sqrtf(squared_radius_of_word(w0));
   const Direction direction = direction_of_word(w1);
   return {radius * direction.cosine, radius * direction.sine};
 }

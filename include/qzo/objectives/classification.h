@@ -1,8 +1,9 @@
 #pragma once
-// (model, examples) -> candidate scores and loss. Score of a candidate = mean log-probability of its tokens after the
-// prompt; loss = mean over examples of the cross-entropy over the scores (QZO and MeZO's "train as classification").
-// Where every candidate of an example is one token, all share one sequence and their logits serve as scores: the
-// full-vocabulary normaliser cancels. Longer candidates continue the prompt's segment, so the prompt is computed once.
+// (model, examples) -> candidate scores and loss. Score of a candidate = mean log-probability of its scored tokens
+// after the prompt; loss = mean over examples of the cross-entropy over the scores (QZO and MeZO's "train as
+// classification"). Where every candidate of an example is one token, all share one sequence and their logits serve as
+// scores: the full-vocabulary normaliser cancels. Longer candidates continue the prompt's segment, so the prompt is
+// computed once. A NaN in a score reaches the loss. InternalError for an empty batch.
 
 #include <cstdint>
 #include <span>
@@ -16,15 +17,18 @@ namespace qzo::objectives {
 
 struct ObjectiveOptions {
   ops::Precision precision = ops::Precision::kFp32;
-  bool stacked_signs = true;             // twin pass; false: two walks, less activation memory, same bits
-  std::int64_t max_tokens_per_pass = 0;  // 0 = no limit; otherwise a batch is computed in several passes, same bits
+  bool stacked_signs = true;  // twin pass; false: two walks, less activation memory, same bits
+  // Rows of one sign. 0 = no limit; otherwise a batch is computed in several passes, an example never cut. Same bits in
+  // fp32; in bf16 within its rounding, since a product may depend on the number of rows (ops/linear.h).
+  std::int64_t max_tokens_per_pass = 0;
 };
 
 class Classification {
  public:
   Classification(models::CausalLm& model, ObjectiveOptions options) : model_(model), options_(options) {}
 
-  // Losses at s + eps z and s - eps z. Order of summation fixed by the order of the examples.
+  // Losses at s + eps z and s - eps z; the probe must ask for both signs. Order of summation fixed by the order of the
+  // examples.
   zo::LossPair loss(std::span<const tasks::Example> examples, const kernels::Probe& probe);
   // Loss at the masters (no probe), and candidate scores, one vector per example. rounded: scales as exported.
   double loss(std::span<const tasks::Example> examples);

@@ -78,9 +78,13 @@ void Llama::extend_rope(const PackedBatch& batch) {
   rope_ = nn::rope_table(frequencies_, static_cast<std::int64_t>(std::bit_ceil(std::max<std::uint64_t>(needed, 256))));
 }
 
-at::Tensor Llama::embed(const PackedBatch& batch, std::int64_t signs) const {
-  const at::Tensor rows = ops::dequantized_rows(embedding_.codes(), embedding_.scales(), batch.tokens);
-  return signs == 2 ? at::cat({rows, rows}) : rows;
+// A probe reaches the hidden states at the first layer with a trained weight.
+std::size_t Llama::first_trained_layer() {
+  for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
+    const auto linears = linears_of(weights_.layers[i]);
+    if (std::ranges::any_of(linears, [](const nn::Linear* linear) { return linear->weight.trainable; })) return i;
+  }
+  return weights_.layers.size();
 }
 
 // Keys and values of all rows; queries of the rows that leave the layer.
@@ -114,12 +118,22 @@ at::Tensor Llama::forward(const PackedBatch& batch, const ForwardContext& contex
   check_batch(batch);
   if (batch.scored.empty()) return at::empty({0, config_.hidden}, at::kFloat);
   extend_rope(batch);
+  at::Tensor x = ops::dequantized_rows(embedding_.codes(), embedding_.scales(), batch.tokens);
+  std::size_t layer = 0;
+  if (context.signs() == 2) {
+    // Below the first trained layer both signs have the same hidden states: computed once, the same bits. The last layer
+    // belongs to the walk of both signs in any case.
+    const std::size_t shared = std::min(first_trained_layer(), weights_.layers.size() - 1);
+    const Pass below(batch, {.scales = {}, .precision = context.precision, .signs = 1, .buffers = buffers_});
+    for (; layer < shared; ++layer) x = run_layer(weights_.layers[layer], std::move(x), below, Rows::kAll);
+    x = at::cat({x, x});
+  }
   const Pass pass(
       batch, {.scales = context.scales, .precision = context.precision, .signs = context.signs(), .buffers = buffers_});
-  at::Tensor x = embed(batch, context.signs());
-  for (const LlamaLayer& layer : weights_.layers) {
+  for (; layer < weights_.layers.size(); ++layer) {
     // Behind the last layer's keys and values only the scored rows matter: the same bits, less work.
-    x = run_layer(layer, std::move(x), pass, &layer == &weights_.layers.back() ? Rows::kScored : Rows::kAll);
+    const bool last = layer + 1 == weights_.layers.size();
+    x = run_layer(weights_.layers[layer], std::move(x), pass, last ? Rows::kScored : Rows::kAll);
   }
   return ops::rms_norm(x, weights_.final_norm, config_.norm_eps);
 }

@@ -34,7 +34,7 @@ class Llama final : public CausalLm {
 
   void check_batch(const PackedBatch& batch) const;
   void extend_rope(const PackedBatch& batch);
-  at::Tensor embed(const PackedBatch& batch, std::int64_t signs) const;
+  std::size_t first_trained_layer();
   at::Tensor attend(const LlamaLayer& layer, const at::Tensor& x, const Pass& pass, Rows rows) const;
   at::Tensor run_layer(const LlamaLayer& layer, at::Tensor x, const Pass& pass, Rows rows) const;
 

@@ -76,7 +76,10 @@ TEST_F(LlamaForward, LeavingOutRowsBehindTheLastKeysIsExact) {
   EXPECT_EQ(hidden(batch).size(0), 0);
 }
 
-TEST_F(LlamaForward, BothSignsInOneWalkEqualTwoWalks) {
+class TrainedPart : public LlamaForward, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(TrainedPart, BothSignsInOneWalkEqualTwoWalks) {
+  select_trainable(*model_, {GetParam()}, {});
   PackedBatch batch = all_rows({first_, second_});
   batch.scored = {6, 9};
   const at::Tensor both = hidden(batch, {.scales = {.probe = &probe_}});
@@ -90,6 +93,9 @@ TEST_F(LlamaForward, BothSignsInOneWalkEqualTwoWalks) {
   EXPECT_FALSE(at::equal(plus, minus));
   EXPECT_FALSE(at::equal(plus, hidden(batch)));
 }
+
+// All layers; the upper one (the lower one is computed once for both signs); the lower one.
+INSTANTIATE_TEST_SUITE_P(Layers, TrainedPart, ::testing::Values("*", "model.layers.1.*", "model.layers.0.*"));
 
 TEST_F(LlamaForward, AProbeLeavesTheMastersAlone) {
   std::map<std::string, std::vector<float>> before;

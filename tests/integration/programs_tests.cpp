@@ -1,0 +1,305 @@
+// The real programs on the tiny model: exit codes, messages, files, and that run, export, diff and replay agree.
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "qzo/core/json_file.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using qzo::core::Json;
+
+std::string read(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+struct Outcome {
+  int code = -1;
+  std::string out, err;
+};
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+class Cli : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(tiny() / "gptq")) GTEST_SKIP() << "no tiny model: " << tiny();
+    folder_ = fs::temp_directory_path() / ("qzo_cli_" + std::to_string(getpid()));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  static fs::path tiny() { return fs::path(QZO_SOURCE_DIR) / "tests/data/tiny"; }
+  static std::string recipe(const std::string& name) { return (fs::path(QZO_SOURCE_DIR) / "configs" / name).string(); }
+  [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  pid_t start(const std::string& program, const std::vector<std::string>& arguments) const {
+    const std::string file = (fs::path(QZO_BIN_DIR) / program).string();
+    std::vector<char*> words = {const_cast<char*>(file.c_str())};
+    for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
+    words.push_back(nullptr);
+    const std::string out = path("stdout"), err = path("stderr");
+    const pid_t child = fork();
+    if (child == 0) {
+      const int out_fd = open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      const int err_fd = open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      dup2(out_fd, STDOUT_FILENO);
+      dup2(err_fd, STDERR_FILENO);
+      execv(words[0], words.data());
+      _exit(127);
+    }
+    return child;
+  }
+
+  [[nodiscard]] Outcome finish(pid_t child) const {
+    int status = 0;
+    waitpid(child, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), read(folder_ / "stdout"),
+            read(folder_ / "stderr")};
+  }
+
+  [[nodiscard]] Outcome run(const std::string& program, const std::vector<std::string>& arguments) const {
+    return finish(start(program, arguments));
+  }
+
+  // A few steps of a tiny recipe into folder_/name.
+  [[nodiscard]] std::vector<std::string> training(const std::string& config, const std::string& name,
+                                                  const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments = {"--config", recipe(config)};
+    std::vector<std::string> settings = {"output.dir=" + path(name), "train.steps=6",      "train.eval_every=3",
+                                         "train.save_every=2",       "train.sync_every=2", "data.num_dev=30",
+                                         "data.num_test=40",         "data.num_train=60",  "model.threads=1",
+                                         "train.batch_size=8"};
+    for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Cli, help_version_and_documentation) {
+  for (const char* program : {"qzo-train", "qzo-eval", "qzo-inspect", "qzo-replay"}) {
+    Outcome outcome = run(program, {"--help"});
+    EXPECT_EQ(outcome.code, 0) << program;
+    EXPECT_TRUE(contains(outcome.out, "Usage: " + std::string(program))) << outcome.out;
+    outcome = run(program, {"--version"});
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_TRUE(contains(outcome.out, "0.1.0")) << outcome.out;
+    EXPECT_EQ(run(program, {"--no-such-option"}).code, 2);
+  }
+  EXPECT_EQ(Json::parse(run("qzo-train", {"--schema"}).out)["title"], "qzo recipe");
+  EXPECT_TRUE(contains(run("qzo-train", {"--describe", "zo.eps"}).out, "Size of the probe"));
+  EXPECT_EQ(Json::parse(run("qzo-train", {"--print-default", "gptq"}).out)["train"]["steps"], 20000);
+  const Outcome machine = run("qzo-inspect", {"--machine"});
+  EXPECT_EQ(machine.code, 0);
+  EXPECT_TRUE(contains(machine.out, "kernel variants")) << machine.out;
+}
+
+TEST_F(Cli, wrong_usage_is_one_sentence_and_exit_code_2) {
+  Outcome outcome = run("qzo-train", {});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.err.rfind("error: ", 0), 0u) << outcome.err;
+  EXPECT_EQ(run("qzo-train", {"--config", path("absent.json")}).code, 2);
+  EXPECT_EQ(run("qzo-eval", {"--model", path("absent"), "--config", recipe("tiny.json")}).code, 2);
+  EXPECT_EQ(run("qzo-inspect", {path("absent")}).code, 2);
+  EXPECT_EQ(run("qzo-replay", {(tiny() / "gptq").string(), path("absent"), path("out")}).code, 2);
+}
+
+TEST_F(Cli, problems_of_a_config_are_numbered_with_lines) {
+  std::ofstream(folder_ / "bad.json") << R"({
+  "model": {"path": "nothing"},
+  "zo": {"epz": 1},
+  "train": {"steps": -4},
+  "data": {"train": "nothing.tsv"}, "task": "sst2", "output": {"dir": "o"}
+})";
+  const Outcome outcome = run("qzo-train", {"--config", path("bad.json"), "--dry-run"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_TRUE(contains(outcome.err, "2 problems")) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "bad.json:3). Did you mean \"zo.eps\"?")) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "\"train.steps\" (" + path("bad.json") + ":4) is -4")) << outcome.err;
+}
+
+TEST_F(Cli, files_that_do_not_exist_are_named_together) {
+  const Outcome outcome =
+      run("qzo-train", training("tiny.json", "run", {"--set", "model.path=no-model", "--set", "data.dev=no-dev.csv"}));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_TRUE(contains(outcome.err, "no-model") && contains(outcome.err, "no-dev.csv")) << outcome.err;
+}
+
+TEST_F(Cli, dry_run_shows_everything_and_writes_nothing) {
+  const Outcome outcome = run("qzo-train", training("tiny.json", "run", {"--dry-run"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  for (const char* part : {"zo.eps", "0.02  (tiny.json:", "train.steps", "6  (--set)", "gptq", "trained", ">>> ",
+                           "master scales", "total / usable", "OK"}) {
+    EXPECT_TRUE(contains(outcome.out, part)) << part << " in\n" << outcome.out;
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
+class Formats : public Cli, public testing::WithParamInterface<const char*> {
+ protected:
+  [[nodiscard]] bool gguf() const { return std::string(GetParam()) == "tiny_gguf.json"; }
+  [[nodiscard]] std::string base() const { return (gguf() ? tiny() / "tiny.gguf" : tiny() / "gptq").string(); }
+};
+INSTANTIATE_TEST_SUITE_P(tiny, Formats, testing::Values("tiny.json", "tiny_gguf.json"));
+
+TEST_P(Formats, train_then_diff_eval_replay_and_resume) {
+  Outcome outcome = run("qzo-train", training(GetParam(), "run"));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "dev, best")) << outcome.out;
+  EXPECT_TRUE(contains(outcome.out, "test, tuned")) << outcome.out;
+  EXPECT_TRUE(contains(outcome.err, "step 6  dev accuracy")) << outcome.err;
+  EXPECT_FALSE(contains(outcome.err, "\r")) << "a progress line in a pipe";
+  EXPECT_FALSE(contains(outcome.err, "step 1/6"));
+  for (const char* file :
+       {"config.json", "environment.json", "journal.bin", "result.json", "held_out.json", "best", "model"}) {
+    EXPECT_TRUE(fs::exists(folder_ / "run" / file)) << file;
+  }
+
+  outcome = run("qzo-inspect", {"--diff", base(), path("run")});
+  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
+  const bool moved = read(folder_ / "run/best") != "step-000000\n";
+  EXPECT_TRUE(contains(outcome.out, moved ? "verdict: scales only" : "verdict: identical")) << outcome.out;
+
+  outcome = run("qzo-replay", {base(), path("run"), path(gguf() ? "again.gguf" : "again"), "--verify", "--trajectory",
+                               path("t.qzo")});
+  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "byte for byte")) << outcome.out;
+  outcome = run("qzo-replay", {base(), path("t.qzo"), path(gguf() ? "patched.gguf" : "patched")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  outcome = run("qzo-inspect", {"--diff", path("run"), path(gguf() ? "patched.gguf" : "patched")});
+  EXPECT_TRUE(contains(outcome.out, "verdict: identical")) << outcome.out;
+
+  // The tuned checkpoint scores in a program of its own what the run has reported.
+  outcome = run("qzo-eval", {"--model", path("run"), "--json", path("eval.json"), "--predictions", path("p.csv")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json held_out = Json::parse(read(folder_ / "run/held_out.json"));
+  const Json metrics = Json::parse(read(folder_ / "eval.json"))["metrics"];
+  EXPECT_EQ(metrics, held_out["tuned"]);
+  EXPECT_EQ(metrics["n"], 40);
+  const std::string predictions = read(folder_ / "p.csv");
+  EXPECT_EQ(std::count(predictions.begin(), predictions.end(), '\n'), 41);
+  outcome = run("qzo-eval", {"--model", base(), "--config", recipe(GetParam()), "--set", "data.num_test=40", "--json",
+                             path("base.json")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(Json::parse(read(folder_ / "base.json"))["metrics"], held_out["base"]);
+
+  outcome = run("qzo-train", training(GetParam(), "run"));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_TRUE(contains(outcome.err, "--resume auto")) << outcome.err;
+  outcome = run("qzo-train", training(GetParam(), "run", {"--resume", "auto", "--set", "train.lr=0.5"}));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_TRUE(contains(outcome.err, "train.lr: ") && contains(outcome.err, "0.5 here")) << outcome.err;
+  outcome = run("qzo-train", {"--resume", path("run")});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+}
+
+TEST_F(Cli, own_text_gets_a_probability_for_each_answer) {
+  const std::vector<std::string> model = {"--model", (tiny() / "gptq").string(), "--config", recipe("tiny.json")};
+  std::vector<std::string> arguments = model;
+  arguments.insert(arguments.end(), {"--text", "the soup was lovely"});
+  const Outcome outcome = run("qzo-eval", arguments);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "\" bad\"") && contains(outcome.out, "\" good\"") &&
+              contains(outcome.out, "probability"))
+      << outcome.out;
+  arguments = model;
+  arguments.insert(arguments.end(), {"--field", "text=the soup was lovely"});
+  EXPECT_EQ(run("qzo-eval", arguments).out, outcome.out);
+  arguments.back() = "txt=x";
+  EXPECT_EQ(run("qzo-eval", arguments).code, 2);
+}
+
+TEST_F(Cli, inspect_lists_formats_scales_and_tokenizer) {
+  const Outcome outcome = run("qzo-inspect", {(tiny() / "tiny.gguf").string()});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  for (const char* part : {"GGUF file", "llama: 5 layers", "blk.*.attn_q", "q4_1", "q4_0", "q8_0", "median |s|"}) {
+    EXPECT_TRUE(contains(outcome.out, part)) << part << " in\n" << outcome.out;
+  }
+}
+
+TEST_F(Cli, diff_notices_a_changed_code) {
+  std::string bytes = read(tiny() / "tiny.gguf");
+  bytes[bytes.size() - 3] = static_cast<char>(bytes[bytes.size() - 3] ^ 1);
+  std::ofstream(folder_ / "changed.gguf", std::ios::binary) << bytes;
+  const Outcome outcome = run("qzo-inspect", {"--diff", (tiny() / "tiny.gguf").string(), path("changed.gguf")});
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "verdict: other bytes differ")) << outcome.out;
+}
+
+TEST_F(Cli, replay_refuses_another_base) {
+  ASSERT_EQ(run("qzo-train", training("tiny_gguf.json", "run")).code, 0);
+  std::string bytes = read(tiny() / "tiny.gguf");
+  bytes[bytes.size() - 3] = static_cast<char>(bytes[bytes.size() - 3] ^ 1);
+  std::ofstream(folder_ / "changed.gguf", std::ios::binary) << bytes;
+  const Outcome outcome = run("qzo-replay", {path("changed.gguf"), path("run"), path("out.gguf")});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_TRUE(contains(outcome.err, "is not the checkpoint that")) << outcome.err;
+  EXPECT_FALSE(fs::exists(folder_ / "out.gguf"));
+}
+
+TEST_F(Cli, interrupt_saves_state_and_resume_goes_on) {
+  const std::vector<std::string> long_run =
+      training("tiny.json", "run", {"--set", "train.steps=100000", "--set", "train.schedule=constant"});
+  const pid_t child = start("qzo-train", long_run);
+  const fs::path checkpoint = folder_ / "run/checkpoints/step-000002/DONE";
+  for (int i = 0; i < 600 && !fs::exists(checkpoint); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  kill(child, SIGINT);
+  Outcome outcome = finish(child);
+  EXPECT_EQ(outcome.code, 130) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "--resume")) << outcome.err;
+  std::vector<std::string> resumed = {"--resume", path("run"), "--set", "train.steps=100000", "--json"};
+  const pid_t second = start("qzo-train", resumed);
+  for (int i = 0; i < 600 && !contains(read(folder_ / "stdout"), "\"event\":\"step\""); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  kill(second, SIGTERM);
+  outcome = finish(second);
+  EXPECT_EQ(outcome.code, 143) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "goes on at step")) << outcome.out;
+}
+
+TEST_F(Cli, diverging_run_is_stopped_by_the_guard) {
+  // Relative steps multiply scales: without a clip they leave the range of fp32 within a few steps.
+  const Outcome outcome =
+      run("qzo-train", training("tiny.json", "run",
+                                {"--set", "train.lr=1000", "--set", "zo.clip=null", "--set", "train.steps=200", "--set",
+                                 "train.nonfinite_limit=3", "--set", "train.eval_every=0"}));
+  EXPECT_EQ(outcome.code, 3) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "stopped: ")) << outcome.err;
+}
+
+TEST_F(Cli, broken_checkpoints_are_refused_with_exit_code_2) {
+  const char* given = std::getenv("QZO_ORACLES");
+  const fs::path oracles = given != nullptr ? fs::path(given) : fs::path(QZO_SOURCE_DIR) / "../shared/oracles";
+  if (!fs::exists(oracles / "illformed")) GTEST_SKIP() << "no golden checkpoints at " << oracles;
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(oracles / "illformed")) {
+    const std::string name = entry.path().filename().string();
+    if (!entry.is_directory()) continue;
+    const Outcome outcome = run("qzo-inspect", {entry.path().string()});
+    const bool sound = name.starts_with("ok_");
+    EXPECT_EQ(outcome.code, sound ? 0 : 2) << name << ": " << outcome.err;
+    EXPECT_EQ(outcome.err.starts_with("error: "), !sound) << name << ": " << outcome.err;
+    ++count;
+  }
+  EXPECT_GE(count, 15);
+}
+
+}  // namespace
