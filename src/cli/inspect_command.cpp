@@ -74,7 +74,7 @@ ExitCode compare(const fs::path& first, const fs::path& second) {
   const io::Checkpoint b = io::open_checkpoint(find_checkpoint(second));
   const io::DiffReport report = io::diff_checkpoints(a, b, quant::scale_fields(a));
   if (!report.tensors.empty()) {
-    Table table({"tensor", "file", "differing bytes", "of scales", "at"});
+    Table table({"tensor", "file", "differing bytes", "of scales", "at"}, LastColumn::kRemarks);
     for (const io::TensorDiff& diff : report.tensors) {
       table.add({diff.tensor.empty() ? "(outside of tensors)" : diff.tensor, diff.file, grouped(diff.bytes),
                  grouped(diff.scale_bytes), ranges_text(diff)});

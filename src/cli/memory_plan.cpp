@@ -153,7 +153,7 @@ std::uint64_t usable_memory() { return core::available_bytes() + core::resident_
 
 std::string memory_text(const MemoryInputs& inputs, std::uint64_t usable) {
   const MemoryPlan plan = plan_memory(inputs);
-  Table table({"component", "bytes", "remark"});
+  Table table({"component", "bytes", "remark"}, LastColumn::kRemarks);
   for (const MemoryRow& row : plan.rows) table.add({row.component, core::human_bytes(row.bytes), row.note});
   const bool enough = plan.total() <= usable;
   table.add({"total / usable", core::human_bytes(plan.total()) + " / " + core::human_bytes(usable),

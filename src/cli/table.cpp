@@ -1,12 +1,14 @@
 #include "qzo/cli/table.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace qzo::cli {
 namespace {
 
 std::string printed(const char* format, int digits, double value) {
+  if (std::isnan(value)) return "nan";  // printf shows its sign
   char buffer[512];
   std::snprintf(buffer, sizeof buffer, format, digits, value);
   return buffer;
@@ -48,7 +50,8 @@ std::string Table::str() const {
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string padding(widths[i] - width_of(row[i]), ' ');
       if (i > 0) line += "  ";
-      line += i == 0 ? row[i] + padding : padding + row[i];
+      const bool left = i == 0 || (last_ == LastColumn::kRemarks && i + 1 == widths.size());
+      line += left ? row[i] + padding : padding + row[i];
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";

@@ -1,8 +1,10 @@
 // The real programs on the tiny model: exit codes, messages, files, and that run, export, diff and replay agree.
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #include "qzo/core/json_file.h"
+#include "qzo/io/checkpoint.h"
 
 namespace {
 
@@ -275,14 +278,22 @@ TEST_F(Cli, interrupt_saves_state_and_resume_goes_on) {
   EXPECT_TRUE(contains(outcome.out, "goes on at step")) << outcome.out;
 }
 
-TEST_F(Cli, diverging_run_is_stopped_by_the_guard) {
-  // Relative steps multiply scales: without a clip they leave the range of fp32 within a few steps.
+TEST_F(Cli, losses_that_are_not_finite_are_stopped_by_the_guard) {
+  // A norm weight near the end of fp32 makes every activation infinite; the file itself is well-formed.
+  const qzo::io::Checkpoint checkpoint = qzo::io::open_checkpoint(tiny() / "tiny.gguf");
+  const qzo::io::TensorEntry* norm = checkpoint.tensors.find("blk.1.attn_norm.weight");
+  ASSERT_NE(norm, nullptr);
+  std::string bytes = read(tiny() / "tiny.gguf");
+  const float huge = 3e38f;
+  for (std::size_t at = 0; at < norm->bytes.size(); at += sizeof huge)
+    std::memcpy(&bytes[norm->offset + at], &huge, sizeof huge);
+  std::ofstream(folder_ / "huge.gguf", std::ios::binary) << bytes;
   const Outcome outcome =
-      run("qzo-train", training("tiny.json", "run",
-                                {"--set", "train.lr=1000", "--set", "zo.clip=null", "--set", "train.steps=200", "--set",
-                                 "train.nonfinite_limit=3", "--set", "train.eval_every=0"}));
+      run("qzo-train", training("tiny_gguf.json", "run",
+                                {"--set", "model.path=" + path("huge.gguf"), "--set", "train.nonfinite_limit=3"}));
   EXPECT_EQ(outcome.code, 3) << outcome.err;
   EXPECT_TRUE(contains(outcome.err, "stopped: ")) << outcome.err;
+  EXPECT_EQ(Json::parse(read(folder_ / "run/result.json"))["status"], "stopped");
 }
 
 TEST_F(Cli, broken_checkpoints_are_refused_with_exit_code_2) {

@@ -23,12 +23,19 @@ TEST(Table, aligns_and_counts_characters_not_bytes) {
   EXPECT_EQ(table.str(), "name     n\na     1000\n±±       7\n");
 }
 
+TEST(Table, remarks_in_the_last_column_are_left_aligned) {
+  Table table({"a", "n", "remark"}, LastColumn::kRemarks);
+  table.add({"b", "10", "long remark"});
+  EXPECT_EQ(table.str(), "a   n  remark\nb  10  long remark\n");
+}
+
 TEST(Numbers, formats) {
   EXPECT_EQ(grouped(1234567), "1,234,567");
   EXPECT_EQ(grouped(-1000), "-1,000");
   EXPECT_EQ(grouped(999), "999");
   EXPECT_EQ(percent(0.5), "50.0 %");
   EXPECT_EQ(fixed(std::nan(""), 2), "nan");
+  EXPECT_EQ(fixed(-std::nan(""), 2), "nan");
   EXPECT_EQ(short_number(1.2345e-7), "1.23e-07");
 }
 
