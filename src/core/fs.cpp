@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <utility>
 
 #include <fcntl.h>
@@ -23,6 +22,8 @@ class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
   ~Descriptor() { close(); }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   [[nodiscard]] int get() const { return fd_; }
@@ -32,6 +33,19 @@ class Descriptor {
  private:
   int fd_;
 };
+
+// Without blocking on a pipe, which is refused then.
+Descriptor open_regular(const std::filesystem::path& file, std::size_t* size) {
+  Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (descriptor.get() < 0) throw UserError(text("cannot open ", file.string(), ": ", reason()));
+  struct stat info {};
+  if (::fstat(descriptor.get(), &info) != 0) {
+    throw EnvironmentError(text("cannot read the size of ", file.string(), ": ", reason()));
+  }
+  if (!S_ISREG(info.st_mode)) throw UserError(text(file.string(), " is not a regular file"));
+  *size = static_cast<std::size_t>(info.st_size);
+  return descriptor;
+}
 
 void fsync_path(const std::filesystem::path& path, int flags) {
   const Descriptor file(::open(path.c_str(), flags | O_CLOEXEC));
@@ -43,14 +57,7 @@ void fsync_path(const std::filesystem::path& path, int flags) {
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& file) : path_(file) {
-  const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (descriptor.get() < 0) throw UserError(text("cannot open ", file.string(), ": ", reason()));
-  struct stat info {};
-  if (::fstat(descriptor.get(), &info) != 0) {
-    throw EnvironmentError(text("cannot read the size of ", file.string(), ": ", reason()));
-  }
-  if (!S_ISREG(info.st_mode)) throw UserError(text(file.string(), " is not a regular file"));
-  size_ = static_cast<std::size_t>(info.st_size);
+  const Descriptor descriptor = open_regular(file, &size_);
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
   if (mapped == MAP_FAILED) throw EnvironmentError(text("cannot map ", file.string(), " into memory: ", reason()));
@@ -65,22 +72,26 @@ MappedFile::~MappedFile() {
 }
 
 std::string read_file(const std::filesystem::path& file, std::uint64_t max_bytes) {
-  std::error_code error;
-  const auto status = std::filesystem::status(file, error);
-  if (error || !std::filesystem::exists(status)) throw UserError(text("cannot open ", file.string(), ": no such file"));
-  if (!std::filesystem::is_regular_file(status)) throw UserError(text(file.string(), " is not a regular file"));
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw UserError(text("cannot open ", file.string(), ": ", reason()));
-  const std::uint64_t size = std::filesystem::file_size(file, error);
-  if (!error && size > max_bytes) {
-    throw UserError(text(file.string(), " has ", size, " bytes; at most ", max_bytes, " are accepted here"));
+  std::size_t size = 0;
+  const Descriptor in = open_regular(file, &size);
+  const auto check_size = [&](std::size_t bytes) {
+    if (bytes <= max_bytes) return;
+    throw UserError(text(file.string(), " has ", bytes, " bytes or more; at most ", max_bytes, " are accepted here"));
+  };
+  check_size(size);
+  // To the end of the file, whatever size it reports: a file may be growing, and those in /proc report 0.
+  std::string bytes(size + 1, '\0');
+  std::size_t filled = 0;
+  for (;;) {
+    if (filled == bytes.size()) bytes.resize(bytes.size() * 2);
+    const ssize_t got = ::read(in.get(), bytes.data() + filled, bytes.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw EnvironmentError(text("cannot read ", file.string(), ": ", reason()));
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+    check_size(filled);
   }
-  std::string bytes(error ? 0 : size, '\0');
-  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  if (static_cast<std::uint64_t>(in.gcount()) != bytes.size()) {
-    throw EnvironmentError(
-        text("cannot read ", file.string(), ": it ended after ", in.gcount(), " of ", size, " bytes"));
-  }
+  bytes.resize(filled);
   return bytes;
 }
 

@@ -24,6 +24,41 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// Length of the character at the start of `bytes` (not empty); 0 if that is not well-formed.
+std::size_t utf8_sequence_length(std::string_view bytes) {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(bytes[at]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || length > bytes.size()) return 0;
+  for (std::size_t k = 1; k < length; ++k) {
+    if ((byte(k) & 0xC0) != 0x80) return 0;
+  }
+  const unsigned char second = byte(1);
+  // Overlong forms, surrogates and code points above U+10FFFF.
+  const bool forbidden = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
+                         (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
+  return forbidden ? 0 : length;
+}
+
+std::string escaped(std::string_view bytes, std::size_t limit, std::string_view with_backslash) {
+  std::string out;
+  for (std::size_t characters = 0; !bytes.empty() && characters < limit; ++characters) {
+    const std::size_t length = utf8_sequence_length(bytes);
+    const auto code = static_cast<unsigned char>(bytes.front());
+    if (length == 0 || code < 0x20 || code == 0x7F) {
+      std::array<char, 8> hex{};
+      std::snprintf(hex.data(), hex.size(), "\\x%02x", code);
+      out += hex.data();
+    } else {
+      if (with_backslash.find(bytes.front()) != std::string_view::npos) out += '\\';
+      out += bytes.substr(0, length);
+    }
+    bytes.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return bytes.empty() ? out : out + "...";
+}
+
 }  // namespace
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
@@ -97,46 +132,20 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return out + "]";
 }
 
-bool valid_utf8(std::string_view bytes) {
-  for (std::size_t i = 0; i < bytes.size();) {
-    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(bytes[at]); };
-    const unsigned char first = byte(i);
-    if (first < 0x80) {
-      ++i;
-      continue;
-    }
-    const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    if (first < 0xC2 || first > 0xF4 || i + length > bytes.size()) return false;
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((byte(i + k) & 0xC0) != 0x80) return false;
-    }
-    const unsigned char second = byte(i + 1);
-    // Overlong forms, surrogates and code points above U+10FFFF.
-    if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) || (first == 0xF0 && second < 0x90) ||
-        (first == 0xF4 && second > 0x8F)) {
-      return false;
-    }
-    i += length;
+std::size_t valid_utf8_length(std::string_view bytes) {
+  std::size_t at = 0;
+  while (at < bytes.size()) {
+    const std::size_t length = utf8_sequence_length(bytes.substr(at));
+    if (length == 0) break;
+    at += length;
   }
-  return true;
+  return at;
 }
 
-std::string quoted(std::string_view bytes, std::size_t limit) {
-  std::string out = "\"";
-  for (const char c : bytes.substr(0, limit)) {
-    const auto code = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (code < 0x20 || code == 0x7F) {
-      std::array<char, 8> escaped{};
-      std::snprintf(escaped.data(), escaped.size(), "\\x%02x", code);
-      out += escaped.data();
-    } else {
-      out += c;
-    }
-  }
-  return out + (bytes.size() > limit ? "...\"" : "\"");
-}
+bool valid_utf8(std::string_view bytes) { return valid_utf8_length(bytes) == bytes.size(); }
+
+std::string printable(std::string_view bytes, std::size_t limit) { return escaped(bytes, limit, ""); }
+
+std::string quoted(std::string_view bytes, std::size_t limit) { return '"' + escaped(bytes, limit, "\"\\") + '"'; }
 
 }  // namespace qzo::core

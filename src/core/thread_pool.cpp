@@ -6,12 +6,14 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include <sched.h>
 
 #include "qzo/core/check.h"
+#include "qzo/core/error.h"
 
 namespace qzo::core {
 
@@ -26,6 +28,8 @@ int usable_processors() {
   return std::max(CPU_COUNT(&set), 1);
 }
 
+constexpr int kSpins = 4000;  // some tens of microseconds
+
 void relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -35,22 +39,19 @@ void relax() {
 class Pool {
  public:
   Pool(int threads, const std::function<void()>& hook) {
-    for (int worker = 1; worker < threads; ++worker) {
-      workers_.emplace_back([this, worker, hook] {
-        if (hook) hook();
-        serve(worker);
-      });
+    try {
+      for (int worker = 1; worker < threads; ++worker) {
+        workers_.emplace_back([this, worker, hook] {
+          if (hook) hook();
+          serve(worker);
+        });
+      }
+    } catch (const std::system_error& error) {
+      stop();
+      throw EnvironmentError(text("cannot start ", threads, " threads: ", error.code().message(), "; use fewer"));
     }
   }
-  ~Pool() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-      ++generation_;
-    }
-    wake_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~Pool() { stop(); }
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
@@ -66,11 +67,28 @@ class Pool {
     }
     wake_.notify_all();
     work(0);
-    while (busy_.load(std::memory_order_acquire) != 0) relax();
+    // A worker that has lost its processor to another program comes back sooner if this one lets go.
+    for (int spin = 0; busy_.load(std::memory_order_acquire) != 0; ++spin) {
+      if (spin < kSpins) {
+        relax();
+      } else {
+        std::this_thread::yield();
+      }
+    }
     if (error_) std::rethrow_exception(error_);
   }
 
  private:
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+      ++generation_;
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
   void work(int worker) {
     current_worker = worker;
     for (;;) {
@@ -90,8 +108,8 @@ class Pool {
   void serve(int worker) {
     std::uint64_t seen = 0;
     for (;;) {
-      // A training step is hundreds of short loops: spin for a while (some tens of microseconds) before sleeping.
-      for (int spin = 0; spin < 4000 && generation_.load(std::memory_order_acquire) == seen; ++spin) relax();
+      // A training step is hundreds of short loops: spin for a while before sleeping.
+      for (int spin = 0; spin < kSpins && generation_.load(std::memory_order_acquire) == seen; ++spin) relax();
       {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });

@@ -19,8 +19,8 @@ static inline float word_to_float(std::uint32_t w) {
                         static_cast<float>(static_cast<std::int32_t>(w & 0xFFFFU)));
 }
 
-// `yes` where every bit of `mask` is set, `no` where none is. A choice written with ?: would be a branch around arithmetic
-// that might trap, which gcc does not turn into vector code.
+// `yes` where every bit of `mask` is set, `no` where none is. A choice written with ?: would be a branch around
+// arithmetic that might trap, which gcc does not turn into vector code.
 static inline float choose(std::uint32_t mask, float yes, float no) {
   return __builtin_bit_cast(
       float, (__builtin_bit_cast(std::uint32_t, yes) & mask) | (__builtin_bit_cast(std::uint32_t, no) & ~mask));

@@ -20,7 +20,8 @@ Json parse_json(std::string_view text, const std::string& source, int max_depth 
 // Reads and parses. UserError if the file is absent, unreadable or larger than `max_bytes`.
 Json read_json(const std::filesystem::path& file, std::uint64_t max_bytes = 256u << 20);
 
-// Line (1-based) on which each key path ("zo.eps") of a JSON text stands, for messages about config files.
+// Line (1-based) on which each key path ("zo.eps") of a JSON text stands, for messages about config files. Elements of
+// arrays have no name: "list.b" is the first "b" in any of them. Keys are taken as written, escapes not decoded.
 std::map<std::string, int> json_key_lines(std::string_view text);
 
 }  // namespace qzo::core

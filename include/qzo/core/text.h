@@ -33,8 +33,12 @@ std::string shape_text(const std::vector<std::int64_t>& shape);
 
 // True if `bytes` is well-formed UTF-8.
 bool valid_utf8(std::string_view bytes);
+// Bytes before the first that is not (bytes.size() if all is well-formed).
+std::size_t valid_utf8_length(std::string_view bytes);
 
-// First `limit` characters of something from a file, control characters escaped, for use in a message.
+// Something from a file, for use in a message: its first `limit` characters, control characters and bytes that are not
+// UTF-8 as \xNN, so that the message can always stand in JSON. quoted() also puts quotes around it.
+std::string printable(std::string_view bytes, std::size_t limit = 60);
 std::string quoted(std::string_view bytes, std::size_t limit = 60);
 
 }  // namespace qzo::core

@@ -17,7 +17,8 @@ void set_thread_start_hook(std::function<void()> hook);
 
 // Calls body(piece, worker) for every piece in [0, pieces); worker in [0, thread_count()) identifies scratch space.
 // Returns when all are done. The first exception thrown by a piece is rethrown here. Not reentrant: a body that calls
-// parallel_for again runs the inner pieces serially on its own thread (worker index unchanged).
+// parallel_for again runs the inner pieces serially on its own thread (worker index unchanged). EnvironmentError if the
+// system refuses the threads.
 void parallel_for(std::int64_t pieces, const std::function<void(std::int64_t piece, int worker)>& body);
 
 }  // namespace qzo::core

@@ -28,6 +28,7 @@ TEST(Text, utf8) {
   EXPECT_TRUE(valid_utf8("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"));
   for (const char* bad : {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80", "\xC3", "\xFF"}) {
     EXPECT_FALSE(valid_utf8(bad));
+    EXPECT_EQ(valid_utf8_length(std::string("\xC3\xA9") + bad), 2U);
   }
 }
 
@@ -38,6 +39,9 @@ TEST(Text, amounts_and_quotes) {
   EXPECT_EQ(human_seconds(75), "1 min 15 s");
   EXPECT_EQ(quoted("a\"b\n"), "\"a\\\"b\\x0a\"");
   EXPECT_EQ(quoted("abcdef", 3), "\"abc...\"");
+  EXPECT_EQ(quoted("abc", 3), "\"abc\"");
+  EXPECT_EQ(quoted("\xC3\xA9\xC3\xA9\xC3\xA9", 2), "\"\xC3\xA9\xC3\xA9...\"") << "characters are never cut";
+  EXPECT_EQ(printable("\"a\xC3\\"), "\"a\\xc3\\");
   EXPECT_EQ(shape_text({4, 32}), "[4, 32]");
 }
 

@@ -1,10 +1,15 @@
 #include "qzo/core/thread_pool.h"
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sched.h>
+
+#include "qzo/core/error.h"
 
 namespace qzo::core {
 namespace {
@@ -60,6 +65,37 @@ TEST_P(ThreadPool, start_hook_runs_in_every_thread) {
   parallel_for(1000, [&](std::int64_t, int) { ++done; });
   set_thread_start_hook({});
   EXPECT_EQ(started, GetParam());
+}
+
+TEST_P(ThreadPool, pieces_that_write_their_own_output_give_the_same_for_any_thread_count) {
+  std::vector<double> out(5000);
+  parallel_for(5000, [&](std::int64_t piece, int) {
+    double sum = 0;
+    for (int i = 1; i <= 20; ++i) sum += 1.0 / static_cast<double>(piece + i);
+    out[static_cast<std::size_t>(piece)] = sum;
+  });
+  double in_order = 0;
+  for (int i = 1; i <= 20; ++i) in_order += 1.0 / (4999.0 + i);
+  EXPECT_EQ(out.back(), in_order);
+}
+
+TEST_P(ThreadPool, no_loop_waits_for_ever_when_loops_are_far_apart) {
+  std::atomic<int> done = 0;
+  for (int loop = 0; loop < 20; ++loop) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // long enough for the workers to sleep
+    parallel_for(7, [&](std::int64_t, int) { ++done; });
+  }
+  EXPECT_EQ(done, 140);
+}
+
+TEST(ThreadCount, zero_means_the_processors_of_this_process) {
+  set_thread_count(3);
+  EXPECT_EQ(thread_count(), 3);
+  set_thread_count(0);
+  cpu_set_t set;
+  ASSERT_EQ(sched_getaffinity(0, sizeof set, &set), 0);
+  EXPECT_EQ(thread_count(), CPU_COUNT(&set));
+  parallel_for(1, [](std::int64_t, int) { EXPECT_THROW(set_thread_count(2), InternalError); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPool, testing::Values(1, 2, 5));
