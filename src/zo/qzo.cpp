@@ -11,8 +11,17 @@ namespace qzo::zo {
 
 namespace {
 
-kernels::NoiseKey key_of(const StepRecord& record) {
-  return {record.seed, static_cast<std::uint32_t>(record.step), static_cast<std::uint8_t>(record.direction)};
+// A narrower word in the key must never make two probes share their noise.
+kernels::NoiseKey noise_key(std::uint64_t seed, std::uint64_t step, std::uint32_t direction) {
+  QZO_CHECK(step <= std::numeric_limits<std::uint32_t>::max(), "step ", step, " does not fit the noise key");
+  QZO_CHECK(direction <= std::numeric_limits<std::uint8_t>::max(), "direction ", direction);
+  return {seed, static_cast<std::uint32_t>(step), static_cast<std::uint8_t>(direction)};
+}
+
+float& frozen_value(const TrainableScales& tensor, std::int64_t index) {
+  QZO_CHECK(index >= 0 && index < static_cast<std::int64_t>(tensor.values.size()), tensor.name, ": frozen element ",
+            index, " of ", tensor.values.size());
+  return tensor.values[static_cast<std::size_t>(index)];
 }
 
 void mark_skipped(std::span<StepRecord> records) {
@@ -26,7 +35,6 @@ void mark_skipped(std::span<StepRecord> records) {
 
 StepRecord make_record(const QzoSettings& settings, std::uint64_t step, std::uint32_t direction, double lr,
                        LossPair losses) {
-  QZO_CHECK(step <= std::numeric_limits<std::uint32_t>::max(), "step ", step, " does not fit the noise key");
   StepRecord record;
   record.step = step;
   record.seed = settings.seed;
@@ -58,15 +66,16 @@ void apply_record(const StepRecord& record, kernels::EpsMode mode, double floor,
   std::vector<float> kept;
   for (TrainableScales& tensor : tensors) {
     kept.clear();
-    for (const std::int64_t index : tensor.frozen) kept.push_back(tensor.values[static_cast<std::size_t>(index)]);
+    for (const std::int64_t index : tensor.frozen) kept.push_back(frozen_value(tensor, index));
     rule.signed_scales = tensor.signed_scales;
     kernels::update(tensor.values, noise, tensor.id, rule);
-    for (std::size_t i = 0; i < kept.size(); ++i) tensor.values[static_cast<std::size_t>(tensor.frozen[i])] = kept[i];
+    for (std::size_t i = 0; i < kept.size(); ++i) frozen_value(tensor, tensor.frozen[i]) = kept[i];
   }
 }
 
 void apply_record(const StepRecord& record, kernels::EpsMode mode, double floor, std::span<TrainableScales> tensors) {
-  apply_record(record, mode, floor, tensors, kernels::PhiloxNoise(key_of(record)));
+  apply_record(record, mode, floor, tensors,
+               kernels::PhiloxNoise(noise_key(record.seed, record.step, record.direction)));
 }
 
 std::vector<StepRecord> qzo_step(const QzoSettings& settings, std::uint64_t step, double lr,
@@ -76,12 +85,12 @@ std::vector<StepRecord> qzo_step(const QzoSettings& settings, std::uint64_t step
   QZO_CHECK(settings.directions >= 1 && settings.directions <= 256, "directions ", settings.directions);
   std::vector<StepRecord> records;
   std::vector<std::unique_ptr<kernels::Noise>> noises;
-  for (int direction = 0; direction < settings.directions; ++direction) {
-    const kernels::NoiseKey key{settings.seed, static_cast<std::uint32_t>(step), static_cast<std::uint8_t>(direction)};
+  for (std::uint32_t direction = 0; direction < static_cast<std::uint32_t>(settings.directions); ++direction) {
+    const kernels::NoiseKey key = noise_key(settings.seed, step, direction);
     noises.push_back(noise_for ? noise_for(key) : std::make_unique<kernels::PhiloxNoise>(key));
     const kernels::Probe probe{noises.back().get(), static_cast<float>(settings.eps), settings.eps_mode,
                                kernels::Signs::kBoth};
-    records.push_back(make_record(settings, step, static_cast<std::uint32_t>(direction), lr, loss(probe)));
+    records.push_back(make_record(settings, step, direction, lr, loss(probe)));
   }
   if (std::any_of(records.begin(), records.end(), [](const StepRecord& record) { return record.skipped; })) {
     mark_skipped(records);

@@ -14,6 +14,8 @@
 #include "qzo/core/thread_pool.h"
 #include "qzo/kernels/cpu_features.h"
 
+#include "support/each_isa.h"
+#include "support/floats.h"
 #include "support/paths.h"
 
 namespace qzo::kernels {
@@ -52,7 +54,7 @@ TEST(Gaussian, matches_exact_box_muller) {
                                       0xB504F333, 0xB504F334, 0xB504F335, 0xFFFFFFFF, 0xFFFFFFFE,
                                       0x20000000, 0x1FFFFFFF, 0x3FFFFFFF, 0xDFFFFFFF, 0xE0000000};
   std::mt19937 random(1);
-  while (words.size() < 3000) words.push_back(static_cast<std::uint32_t>(random()));
+  while (words.size() < 500000) words.push_back(static_cast<std::uint32_t>(random()));
   double worst = 0;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::uint32_t w0 = words[i];
@@ -60,6 +62,7 @@ TEST(Gaussian, matches_exact_box_muller) {
     const double radius = std::sqrt(-2 * std::log((w0 + 0.5) * 0x1p-32));
     const double angle = 2 * std::numbers::pi * (w1 + 0.5) * 0x1p-32;
     const core::NormalPair pair = core::gaussian_pair(w0, w1);
+    ASSERT_TRUE(std::isfinite(pair.first) && std::isfinite(pair.second)) << w0 << " " << w1;
     worst = std::max(
         {worst, std::abs(pair.first - radius * std::cos(angle)), std::abs(pair.second - radius * std::sin(angle))});
   }
@@ -90,15 +93,55 @@ TEST(PhiloxNoise, does_not_depend_on_chunks) {
   }
 }
 
-TEST(PhiloxNoise, same_bits_for_every_instruction_set) {
-  set_active_isa(Isa::kPortable);
-  const std::vector<float> expected = draw({3, 8, 1}, 2, 5, 5001);
-  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
-    if (!isa_supported(isa)) continue;
-    set_active_isa(isa);
-    EXPECT_EQ(draw({3, 8, 1}, 2, 5, 5001), expected) << isa_name(isa);
+// Word by word from the definition in core/, elements as the header says.
+std::vector<float> draw_by_definition(NoiseKey key, std::uint32_t tensor, std::int64_t first, std::size_t count) {
+  std::vector<float> z;
+  for (std::int64_t element = first; z.size() < count; ++element) {
+    const auto quad = static_cast<std::uint64_t>(element) / 4;
+    const core::PhiloxCounter counter = {
+        static_cast<std::uint32_t>(quad),
+        static_cast<std::uint32_t>(quad >> 32 & 0xFFFFU) | static_cast<std::uint32_t>(key.direction) << 24, tensor,
+        static_cast<std::uint32_t>(key.seed >> 32)};
+    const core::PhiloxCounter words = core::philox4x32_10(counter, {static_cast<std::uint32_t>(key.seed), key.step});
+    const std::size_t half = element % 4 < 2 ? 0 : 2;
+    const core::NormalPair pair = core::gaussian_pair(words[half], words[half + 1]);
+    z.push_back(element % 2 == 0 ? pair.first : pair.second);
   }
-  set_active_isa(best_isa());
+  return z;
+}
+
+TEST(PhiloxNoise, every_instruction_set_gives_the_bits_of_the_definition) {
+  // The second starts before and ends behind the element at which the quad's number leaves 32 bits.
+  const std::int64_t far = (std::int64_t{1} << 34) - 3001;
+  test::for_each_isa([&] {
+    EXPECT_TRUE(test::same_bits(draw({3, 8, 1}, 2, 5, 50001), draw_by_definition({3, 8, 1}, 2, 5, 50001)));
+    const NoiseKey key{1ULL << 40, ~0U, 255};
+    EXPECT_TRUE(test::same_bits(draw(key, ~0U, far, 6001), draw_by_definition(key, ~0U, far, 6001)));
+  });
+}
+
+TEST(Perturb, every_instruction_set_gives_the_same_bits) {
+  std::vector<float> master(5003);
+  for (std::size_t i = 0; i < master.size(); ++i) master[i] = 1e-5F * static_cast<float>(i % 211) - 1e-4F;
+  const PhiloxNoise noise({5, 6, 0});
+  for (const EpsMode mode : {EpsMode::kAbsolute, EpsMode::kRelative}) {
+    std::vector<float> expected;
+    test::for_each_isa([&] {
+      std::vector<float> all(master.size()), minus(master.size()), updated = master;
+      perturb(master, {&noise, 0.37F, mode, Signs::kBoth}, 3, all.data(), nullptr);
+      perturb(master, {&noise, 0.37F, mode, Signs::kBoth}, 3, nullptr, minus.data());
+      update(updated, noise, 3, {1e-3F, mode, 1e-7F, false});
+      for (const auto* part : {&minus, &updated}) all.insert(all.end(), part->begin(), part->end());
+      if (expected.empty()) expected = all;
+      EXPECT_TRUE(test::same_bits(all, expected));
+    });
+  }
+}
+
+TEST(Perturb, nothing_that_is_not_a_number_is_hidden_by_the_floor) {
+  std::vector<float> master = {0.5F, std::nanf(""), 0.25F};
+  update(master, PhiloxNoise({5, 6, 0}), 3, {std::nanf(""), EpsMode::kAbsolute, 1e-7F, false});
+  for (const float value : master) EXPECT_TRUE(std::isnan(value));
 }
 
 TEST(PhiloxNoise, is_standard_normal) {
@@ -136,9 +179,9 @@ TEST(PhiloxNoise, streams_are_independent) {
   EXPECT_LT(std::abs(correlation(base, draw({1, 1, 0}, 1, 1, kCount))), bound);
 }
 
-class Perturb : public testing::TestWithParam<EpsMode> {};
+class PerturbModes : public testing::TestWithParam<EpsMode> {};
 
-TEST_P(Perturb, follows_the_formula_and_leaves_the_master_alone) {
+TEST_P(PerturbModes, follows_the_formula_and_leaves_the_master_alone) {
   const bool relative = GetParam() == EpsMode::kRelative;
   std::vector<float> master(40000);
   for (std::size_t i = 0; i < master.size(); ++i) master[i] = 0.001F * static_cast<float>(i % 97) - 0.02F;
@@ -160,7 +203,7 @@ TEST_P(Perturb, follows_the_formula_and_leaves_the_master_alone) {
   core::set_thread_count(0);
 }
 
-TEST_P(Perturb, update_moves_against_the_noise_and_respects_the_floor) {
+TEST_P(PerturbModes, update_moves_against_the_noise_and_respects_the_floor) {
   const bool relative = GetParam() == EpsMode::kRelative;
   std::vector<float> master = {0.5F, 1e-9F, 0.01F, -0.3F, 0.0F, 0.02F, 1e-7F, 3.0F};
   const std::vector<float> before = master;
@@ -183,7 +226,7 @@ TEST_P(Perturb, update_moves_against_the_noise_and_respects_the_floor) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Modes, Perturb, testing::Values(EpsMode::kAbsolute, EpsMode::kRelative));
+INSTANTIATE_TEST_SUITE_P(Modes, PerturbModes, testing::Values(EpsMode::kAbsolute, EpsMode::kRelative));
 
 }  // namespace
 }  // namespace qzo::kernels

@@ -1,10 +1,12 @@
 #include "qzo/zo/qzo.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include <gtest/gtest.h>
 
+#include "qzo/core/error.h"
 #include "qzo/core/thread_pool.h"
 #include "qzo/zo/schedule.h"
 
@@ -49,15 +51,82 @@ TEST(Qzo, minimises_a_quadratic) {
   EXPECT_EQ(toy.b[7], 0.1F) << "frozen elements never move";
 }
 
-TEST(Qzo, probes_leave_masters_untouched) {
-  Toy toy;
-  const auto before = toy.a;
-  const LossFunction loss = toy.loss();
-  for (std::uint32_t step = 0; step < 20000; step += 100) {
-    const kernels::PhiloxNoise noise({1, step, 0});
-    loss({&noise, 1e-3F, kernels::EpsMode::kAbsolute, kernels::Signs::kBoth});
+TEST(Qzo, twenty_thousand_steps_without_an_update_leave_every_bit_of_the_masters) {
+  for (const auto mode : {kernels::EpsMode::kAbsolute, kernels::EpsMode::kRelative}) {
+    Toy toy;
+    const std::uint64_t before = scales_checksum(toy.tensors);
+    QzoSettings settings;
+    settings.eps_mode = mode;
+    for (std::uint64_t step = 0; step < 20000; ++step) qzo_step(settings, step, 0, toy.tensors, toy.loss());
+    EXPECT_EQ(scales_checksum(toy.tensors), before);
   }
-  EXPECT_EQ(toy.a, before);
+}
+
+// z is the same everywhere in a tensor: 1 in direction 0, -2 in direction 1.
+class GivenNoise : public kernels::Noise {
+ public:
+  explicit GivenNoise(kernels::NoiseKey key) : value_(key.direction == 0 ? 1.0F : -2.0F) {}
+  void fill(std::uint32_t, std::int64_t, std::span<float> out) const override {
+    std::fill(out.begin(), out.end(), value_);
+  }
+
+ private:
+  float value_;
+};
+
+TEST(Qzo, directions_are_probed_at_the_same_scales_and_averaged) {
+  std::vector<float> values = {8.0F, 16.0F};
+  std::vector<TrainableScales> tensors = {{"t", 0, values, false, {}}};
+  QzoSettings settings;
+  settings.eps = 0.5;
+  settings.directions = 2;
+  std::vector<float> seen;
+  // L = 3 s0: d is 3 z of the direction. All numbers are exact in fp32.
+  const LossFunction loss = [&](const kernels::Probe& probe) {
+    std::vector<float> plus(2), minus(2);
+    kernels::perturb(values, probe, 0, plus.data(), minus.data());
+    seen.insert(seen.end(), {plus[0], minus[0]});
+    return LossPair{3.0 * plus[0], 3.0 * minus[0]};
+  };
+  std::vector<float> at_announcement;
+  const auto records = qzo_step(
+      settings, 9, 0.25, tensors, loss, [](kernels::NoiseKey key) { return std::make_unique<GivenNoise>(key); },
+      [&](std::span<const StepRecord> announced) {
+        ASSERT_EQ(announced.size(), 2U);
+        EXPECT_EQ(announced[1].d_applied, -6);
+        at_announcement = values;
+      });
+  EXPECT_EQ(seen, (std::vector<float>{8.5F, 7.5F, 7.0F, 9.0F}));
+  EXPECT_EQ(at_announcement, (std::vector<float>{8.0F, 16.0F})) << "records are announced before masters are touched";
+  EXPECT_EQ(records[0].d_raw, 3);
+  EXPECT_EQ(records[0].lr, 0.125F);
+  // s - lr/2 (3 * 1 + -6 * -2)
+  EXPECT_EQ(values, (std::vector<float>{8.0F - 0.125F * 15, 16.0F - 0.125F * 15}));
+}
+
+TEST(Qzo, floors_hold_positive_scales_only) {
+  std::vector<float> positive = {0.5F, 1e-9F, 2e-7F};
+  std::vector<float> free = positive;
+  std::vector<TrainableScales> tensors = {{"positive", 0, positive, false, {}}, {"signed", 1, free, true, {}}};
+  StepRecord record;
+  record.lr = 1;
+  record.d_applied = 4;
+  apply_record(record, kernels::EpsMode::kAbsolute, 1e-7, tensors, GivenNoise({}));
+  EXPECT_EQ(positive, (std::vector<float>{1e-7F, 1e-9F, 1e-7F})) << "and a scale below the floor is not raised";
+  for (const float value : free) EXPECT_LT(value, -3);
+}
+
+TEST(Qzo, impossible_records_are_refused) {
+  Toy toy;
+  StepRecord record;
+  record.direction = 256;  // would share its noise with direction 0
+  EXPECT_THROW(apply_record(record, kernels::EpsMode::kAbsolute, 0, toy.tensors), core::InternalError);
+  record.direction = 0;
+  record.step = 1ULL << 32;
+  EXPECT_THROW(apply_record(record, kernels::EpsMode::kAbsolute, 0, toy.tensors), core::InternalError);
+  record.step = 0;
+  toy.frozen[0] = 50;
+  EXPECT_THROW(apply_record(record, kernels::EpsMode::kAbsolute, 0, toy.tensors), core::InternalError);
 }
 
 TEST(Qzo, replaying_records_gives_the_same_bits_for_any_thread_count) {
@@ -129,6 +198,12 @@ TEST(Schedule, is_a_function_of_the_step) {
   EXPECT_NEAR(learning_rate(Schedule::kCosine, 2, 0, 10, 5), 1, 1e-12);
   EXPECT_NEAR(learning_rate(Schedule::kConstant, 2, 3, 10, 0), 0.5, 1e-12);
   EXPECT_EQ(learning_rate(Schedule::kConstant, 2, 3, 10, 3), 2);
+  // Warm-up and fall meet at the peak.
+  EXPECT_EQ(learning_rate(Schedule::kCosine, 2, 3, 10, 3), 2);
+  EXPECT_LT(learning_rate(Schedule::kCosine, 2, 3, 10, 2), 2);
+  EXPECT_LT(learning_rate(Schedule::kCosine, 2, 3, 10, 4), 2);
+  EXPECT_EQ(learning_rate(Schedule::kCosine, 2, 0, 10, 11), 0);
+  EXPECT_EQ(learning_rate(Schedule::kLinear, 2, 10, 10, 10), 2) << "a warm-up as long as the run never falls";
 }
 
 }  // namespace
