@@ -42,8 +42,7 @@ void TrainingRun::note_failure(const core::Error& error) {
 LoopResult TrainingRun::run_to_end() {
   std::filesystem::remove(folder_.result());
   if (settings_.tensorboard) tensorboard_.emplace(folder_.root, resumed_ ? log_.last_step() + 1 : 0);
-  if (resumed_) discard_checkpoints_after(folder_, state_.steps_done);
-  if (resumed_) write_pointers();  // the process may have been killed between a checkpoint and its pointers
+  if (resumed_) tidy_checkpoints();
   take_steps();
   if (stopping_) {
     LoopResult result = make_result(state_);
@@ -61,6 +60,13 @@ LoopResult TrainingRun::run_to_end() {
   LoopResult result = make_result(state_);
   result.model = folder_.model();
   return result;
+}
+
+void TrainingRun::tidy_checkpoints() {
+  discard_checkpoints_after(folder_, state_.steps_done);
+  if (!saved_) return;
+  write_pointers();
+  retain_checkpoints(folder_, settings_.keep_last, best_of_kept());
 }
 
 LoopResult TrainingRun::finish_again(LoopResult result) {

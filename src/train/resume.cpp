@@ -142,7 +142,7 @@ OpenedRun reopen(Problem& problem, const LoopSettings& settings, const core::Run
   std::string message = resume_message(folder, settings, state, checkpoint.has_value(), journal, whole);
   return {.journal = std::move(journal),
           .writer = std::move(writer),
-          .state = std::move(state),
+          .state = state,
           .resumed = true,
           .from_checkpoint = checkpoint.has_value(),
           .message = std::move(message)};

@@ -50,7 +50,7 @@ TrainingRun::TrainingRun(Problem& problem, const LoopSettings& settings, const c
       past_(std::move(opened.journal)),
       next_entry_(next_entry(opened.state)),
       journal_(std::move(opened.writer)),
-      state_(std::move(opened.state)),
+      state_(opened.state),
       resumed_(opened.resumed),
       opening_(std::move(opened.message)),
       log_(folder, whole_steps(past_).steps),

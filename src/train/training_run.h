@@ -51,6 +51,8 @@ class TrainingRun {
   void save();
   [[nodiscard]] std::vector<std::uint64_t> best_of_kept() const;
   void write_pointers();
+  // What a process that was killed between a checkpoint and its pointers or its retention did not come to.
+  void tidy_checkpoints();
 
   LoopResult run_to_end();
   void note_failure(const core::Error& error);
