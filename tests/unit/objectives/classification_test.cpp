@@ -156,9 +156,21 @@ TEST_F(ClassificationTest, passes_of_any_size_give_the_same_bits) {
   }
 }
 
-TEST_F(ClassificationTest, a_limit_of_one_computes_every_example_alone) {
-  Classification(model_, {.max_tokens_per_pass = 1}).loss(kMixed);
-  EXPECT_EQ(model_.calls.size(), kMixed.size());
+TEST_F(ClassificationTest, passes_are_as_full_as_the_limit_allows) {
+  // 3, 2, 1, 3, 2, 1, ... rows: two neighbours fit into 5, and a pass starts counting anew.
+  std::vector<Example> many;
+  for (int i = 0; i < 4; ++i) many.insert(many.end(), kSingle.begin(), kSingle.end());
+  const auto rows_of_passes = [&](std::int64_t limit) {
+    model_.calls.clear();
+    Classification(model_, {.max_tokens_per_pass = limit}).loss(many);
+    std::vector<std::int64_t> rows;
+    for (const auto& call : model_.calls) rows.push_back(call.rows);
+    return rows;
+  };
+  EXPECT_EQ(rows_of_passes(5), (std::vector<std::int64_t>{5, 4, 3, 5, 4, 3}));
+  EXPECT_EQ(rows_of_passes(6), (std::vector<std::int64_t>{6, 6, 6, 6}));
+  EXPECT_EQ(rows_of_passes(1), (std::vector<std::int64_t>{3, 2, 1, 3, 2, 1, 3, 2, 1, 3, 2, 1}));
+  EXPECT_EQ(rows_of_passes(0), (std::vector<std::int64_t>{24}));
 }
 
 TEST_F(ClassificationTest, rounded_scales_and_precision_reach_the_model) {
