@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set-up, builds and every test: unit and integration tests (release), unit tests under ASan and UBSan, fuzzers for a
-# minute each, layers, sizes, formatting, clang-tidy. Ends with: N passed, N failed, N skipped.
+# minute each, layers, sizes, formatting. Ends with: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 stage() { printf '\n== %s (%s min)\n' "$*" "$((SECONDS / 60))"; }
@@ -21,7 +21,7 @@ stage "build: fuzzers"
 QZO_BUILD_TESTS=1 scripts/build.sh fuzz || broken "the fuzzer build failed"
 stage "fuzzers"
 scripts/run_tests.py fuzz build/fuzz/bin
-stage "layers, sizes, format, tidy"
+stage "layers, sizes, format"
 scripts/run_tests.py check
 stage "done"
 scripts/run_tests.py sum

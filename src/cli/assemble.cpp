@@ -9,6 +9,7 @@
 #include "qzo/cli/locate.h"
 #include "qzo/core/error.h"
 #include "qzo/core/hash.h"
+#include "qzo/core/memory.h"
 #include "qzo/core/text.h"
 
 namespace qzo::cli {
@@ -31,6 +32,12 @@ tokenizer::GgufVocabulary gguf_vocabulary(const io::GgufMetadata& metadata) {
   out.add_bos = metadata.find_bool("tokenizer.ggml.add_bos_token");
   out.add_space_prefix = metadata.find_bool("tokenizer.ggml.add_space_prefix");
   return out;
+}
+
+// Growth of resident memory since `before`; none if memory was given back meanwhile.
+std::uint64_t growth_since(std::uint64_t before) {
+  const std::uint64_t now = core::resident_bytes();
+  return now > before ? now - before : 0;
 }
 
 // Runs stages that may fail independently and reports their problems together.
@@ -78,7 +85,9 @@ objectives::ObjectiveOptions objective_options(const config::RunConfig& config) 
 
 LoadedModel load_model(const std::filesystem::path& path, const quant::LoadOptions& options) {
   LoadedModel out;
+  const std::uint64_t before = core::resident_bytes();
   out.checkpoint = std::make_unique<io::Checkpoint>(io::open_checkpoint(find_checkpoint(path)));
+  out.metadata_bytes = growth_since(before);
   models::ModelLoadOptions load_options;
   load_options.quant = options;
   out.model = models::load_causal_lm(*out.checkpoint, load_options);
@@ -125,7 +134,9 @@ Assembly assemble(config::LoadedConfig config) {
   stages.run([&] { out.task = make_task(values.task); });
   stages.run([&] {
     out.base = load_model(values.model.path, quant_options(values));
+    const std::uint64_t before = core::resident_bytes();
     out.tokenizer = load_tokenizer(*out.base.checkpoint, *out.base.model);
+    out.measured.vocabulary = out.base.metadata_bytes + growth_since(before);
   });
   stages.run([&] {
     if (out.base.model == nullptr) return;
@@ -133,8 +144,10 @@ Assembly assemble(config::LoadedConfig config) {
     config::apply_format_defaults(out.config, trained_formats(*out.base.model));
   });
   stages.run([&] {
-    if (out.tokenizer != nullptr && !out.task.prompt.empty())
-      out.examples = load_examples(values.data, out.task, *out.tokenizer);
+    if (out.tokenizer == nullptr || out.task.prompt.empty()) return;
+    const std::uint64_t before = core::resident_bytes();
+    out.examples = load_examples(values.data, out.task, *out.tokenizer);
+    out.measured.data = growth_since(before);
   });
   stages.finish();
   return out;

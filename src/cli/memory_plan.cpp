@@ -49,15 +49,6 @@ std::uint64_t size_in_memory(const Items& items) {
   return items.size() * sizeof(typename Items::value_type);
 }
 
-std::uint64_t example_bytes(const std::vector<tasks::Example>& examples) {
-  std::uint64_t bytes = 0;
-  for (const tasks::Example& example : examples) {
-    bytes += sizeof(tasks::Example) + size_in_memory(example.prompt) + size_in_memory(example.candidates);
-    for (const auto& candidate : example.candidates) bytes += size_in_memory(candidate);
-  }
-  return bytes;
-}
-
 }  // namespace
 
 std::uint64_t MemoryPlan::total() const {
@@ -88,7 +79,7 @@ MemoryInputs memory_inputs(const Assembly& assembly, std::uint64_t runtime_bytes
     out.scratch_bytes = std::max(out.scratch_bytes, threads * scratch);
   }
   const Examples& examples = assembly.examples;
-  out.data_bytes = example_bytes(examples.train) + example_bytes(examples.dev) + example_bytes(examples.test);
+  out.measured = assembly.measured;
   out.stacked_signs = values.zo.signs == "stacked";
   out.batch_size = values.train.batch_size;
   out.max_tokens_per_pass = values.train.max_tokens_per_pass;
@@ -117,7 +108,8 @@ MemoryPlan plan_memory(const MemoryInputs& inputs) {
        text(rows, " rows: longest batch, ", tokens, " tokens", inputs.stacked_signs ? " x 2 signs" : "")},
       {"reading back the best checkpoint", read_back > activations ? read_back - activations : 0,
        "beyond the activations"},
-      {"examples", inputs.data_bytes, ""},
+      {"metadata and tokenizer", inputs.measured.vocabulary, "measured"},
+      {"tables and examples", inputs.measured.data, "measured"},
       {"program and libraries", inputs.runtime_bytes, "measured at start"},
   };
   return plan;

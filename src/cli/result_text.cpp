@@ -17,7 +17,8 @@ void add_row(Table& table, const std::string& name, const tasks::Metrics& metric
 
 }  // namespace
 
-std::string result_text(const train::LoopResult& result, std::uint64_t steps, const HeldOut& held_out) {
+std::string result_text(const train::LoopResult& result, std::uint64_t steps, std::uint64_t planned_memory,
+                        const HeldOut& held_out) {
   Table table({"", "n", "accuracy", "loss", "AUC"});
   add_row(table, "dev, before", result.zero_shot);
   add_row(table, text("dev, best (step ", result.best_step, ")"), result.best);
@@ -31,7 +32,8 @@ std::string result_text(const train::LoopResult& result, std::uint64_t steps, co
                 percent(*held_out.base_at_tuned_threshold), " (what removing label bias alone gives)\n");
   }
   out += text(result.steps_done, " of ", steps, " steps, ", fixed(result.seconds_per_step, 3), " s each, ",
-              result.skipped, " skipped; peak memory ", core::human_bytes(result.peak_memory), "\n");
+              result.skipped, " skipped; peak memory ", core::human_bytes(result.peak_memory), ", planned ",
+              core::human_bytes(planned_memory), "\n");
   return out;
 }
 

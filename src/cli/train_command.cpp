@@ -83,6 +83,7 @@ HeldOut score_held_out(Assembly& assembly, const fs::path& tuned, ProgressReport
   reporter.on_message(text("scoring base and tuned checkpoint on ", examples.size(), " ", out.name, " examples"));
   // The training state is not needed any more; its memory serves the two models loaded now.
   assembly.base.model.reset();
+  assembly.base.checkpoint.reset();
   const Scores base = scores(values.model.path, examples);
   const Scores tuned_scores = scores(tuned, examples);
   out.base = base.metrics();
@@ -109,7 +110,8 @@ ExitCode train(const TrainArguments& arguments, Assembly& assembly, std::uint64_
   ProgressReporter reporter(arguments.json ? std::cout : std::cerr, progress_style(arguments.quiet, arguments.json),
                             terminal_columns());
   const MemoryInputs memory = memory_inputs(assembly, runtime_bytes);
-  if (plan_memory(memory).total() > usable_memory()) {
+  const std::uint64_t planned = plan_memory(memory).total();
+  if (planned > usable_memory()) {
     reporter.on_message("this run may need more memory than there is\n" + memory_text(memory, usable_memory()));
   }
   TrainingProblem problem(assembly);
@@ -124,7 +126,7 @@ ExitCode train(const TrainArguments& arguments, Assembly& assembly, std::uint64_
   const HeldOut held_out = score_held_out(assembly, tuned, reporter);
   core::write_file_atomically(run.root / "held_out.json", held_out_json(held_out).dump(2) + "\n");
   std::ostream& out = arguments.json ? std::cerr : std::cout;
-  out << result_text(result, settings.steps, held_out) << "tuned checkpoint: " << tuned.string()
+  out << result_text(result, settings.steps, planned, held_out) << "tuned checkpoint: " << tuned.string()
       << "\ntry it: " << next_command(assembly, run.root) << "\n";
   return ExitCode::kDone;
 }

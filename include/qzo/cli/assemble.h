@@ -1,6 +1,7 @@
 #pragma once
 // Recipe -> objects that belong together, each owned once: checkpoint, tokenizer, model, task, examples.
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -19,6 +20,7 @@ namespace qzo::cli {
 struct LoadedModel {
   std::unique_ptr<io::Checkpoint> checkpoint;
   std::unique_ptr<models::CausalLm> model;
+  std::uint64_t metadata_bytes = 0;  // resident growth while the checkpoint was opened
 };
 // Opens, loads and validates every weight; nothing is marked for training yet. `path` as for find_checkpoint.
 LoadedModel load_model(const std::filesystem::path& path, const quant::LoadOptions& options);
@@ -28,12 +30,19 @@ bool has_tokenizer(const io::Checkpoint& checkpoint);
 // A folder's tokenizer files, or the vocabulary inside a GGUF file. UserError if it has more tokens than `model`.
 std::unique_ptr<tokenizer::Tokenizer> load_tokenizer(const io::Checkpoint& checkpoint, const models::CausalLm& model);
 
+// Growth of resident memory while parts were loaded whose size no formula gives: for the memory table.
+struct MeasuredBytes {
+  std::uint64_t vocabulary = 0;  // metadata of the checkpoint and tokenizer
+  std::uint64_t data = 0;        // tables and encoded examples
+};
+
 struct Assembly {
   config::LoadedConfig config;  // "auto" resolved, defaults of the format filled in
   LoadedModel base;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer;
   tasks::ClassificationTask task;
   Examples examples;
+  MeasuredBytes measured;
 };
 
 // Everything short of a step; marks what is trained. Model, settings and data are looked at even if one of them fails:

@@ -17,7 +17,7 @@ struct MemoryInputs {
   std::uint64_t side_bytes = 0;          // zeros, block minima, group indices in memory of their own
   std::uint64_t scale_buffer_bytes = 0;  // s+ and s- of the largest trained weight, with their minima
   std::uint64_t scratch_bytes = 0;       // unpacked panels, all threads
-  std::uint64_t data_bytes = 0;          // token ids of all examples
+  MeasuredBytes measured;
   models::ModelSummary model;
   bool bf16 = false;
   bool stacked_signs = true;

@@ -19,7 +19,9 @@ struct HeldOut {
   std::optional<double> base_at_tuned_threshold;
 };
 
-std::string result_text(const train::LoopResult& result, std::uint64_t steps, const HeldOut& held_out);
+// `planned_memory`: total of the plan made before the run, shown beside the measured peak.
+std::string result_text(const train::LoopResult& result, std::uint64_t steps, std::uint64_t planned_memory,
+                        const HeldOut& held_out);
 core::Json held_out_json(const HeldOut& held_out);
 
 }  // namespace qzo::cli

@@ -9,8 +9,8 @@
 
 namespace qzo::kernels {
 
-// out[r,:] = x[r,:] / sqrt(mean(x[r,:]^2) + eps) * weight. x, out: [rows, width]; may be the same memory. The squares are
-// summed in fp32, in sixteen interleaved chains.
+// out[r,:] = x[r,:] / sqrt(mean(x[r,:]^2) + eps) * weight. x, out: [rows, width]; may be the same memory. The squares
+// are summed in fp32, in sixteen interleaved chains.
 void rms_norm(const float* x, const float* weight, float eps, std::int64_t rows, std::int64_t width, float* out);
 
 enum class RopePairing : std::uint8_t {

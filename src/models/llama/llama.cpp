@@ -121,8 +121,8 @@ at::Tensor Llama::forward(const PackedBatch& batch, const ForwardContext& contex
   at::Tensor x = ops::dequantized_rows(embedding_.codes(), embedding_.scales(), batch.tokens);
   std::size_t layer = 0;
   if (context.signs() == 2) {
-    // Below the first trained layer both signs have the same hidden states: computed once, the same bits. The last layer
-    // belongs to the walk of both signs in any case.
+    // Below the first trained layer both signs have the same hidden states: computed once, the same bits. The last
+    // layer belongs to the walk of both signs in any case.
     const std::size_t shared = std::min(first_trained_layer(), weights_.layers.size() - 1);
     const Pass below(batch, {.scales = {}, .precision = context.precision, .signs = 1, .buffers = buffers_});
     for (; layer < shared; ++layer) x = run_layer(weights_.layers[layer], std::move(x), below, Rows::kAll);
