@@ -17,6 +17,7 @@ constexpr std::array<Maker, 1> kMakers = {&sst2};
 
 std::vector<std::string> builtin_task_names() {
   std::vector<std::string> names;
+  names.reserve(kMakers.size());
   for (const Maker make : kMakers) names.push_back(make().name);
   return names;
 }
