@@ -10,8 +10,6 @@
 
 namespace qzo::tokenizer {
 
-const std::string_view kGpt2Pattern = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
 namespace {
 
 constexpr std::string_view kLlama3Pattern =
@@ -22,21 +20,21 @@ constexpr std::string_view kQwen2Pattern =
 struct Entry {
   std::string_view name;
   std::string_view pattern;
-  bool single_digits;  // numbers are cut into digits before the pattern
-  bool nfc;
-  bool ignore_merges;
-  bool adds_bos;
+  bool single_digits = false;  // numbers are cut into digits before the pattern
+  bool nfc = false;
+  bool ignore_merges = false;
+  bool adds_bos = false;
 };
 
 constexpr std::array<Entry, 8> kEntries = {{
-    {"gpt-2", kGpt2Pattern, false, false, false, false},
-    {"phi-2", kGpt2Pattern, false, false, false, false},
-    {"llama-bpe", kLlama3Pattern, false, false, true, true},
-    {"llama-v3", kLlama3Pattern, false, false, true, true},
-    {"llama3", kLlama3Pattern, false, false, true, true},
-    {"qwen2", kQwen2Pattern, false, true, false, false},
-    {"smollm", kGpt2Pattern, true, false, false, false},
-    {"starcoder", kGpt2Pattern, true, false, false, false},
+    {.name = "gpt-2", .pattern = kGpt2Pattern},
+    {.name = "phi-2", .pattern = kGpt2Pattern},
+    {.name = "llama-bpe", .pattern = kLlama3Pattern, .ignore_merges = true, .adds_bos = true},
+    {.name = "llama-v3", .pattern = kLlama3Pattern, .ignore_merges = true, .adds_bos = true},
+    {.name = "llama3", .pattern = kLlama3Pattern, .ignore_merges = true, .adds_bos = true},
+    {.name = "qwen2", .pattern = kQwen2Pattern, .nfc = true},
+    {.name = "smollm", .pattern = kGpt2Pattern, .single_digits = true},
+    {.name = "starcoder", .pattern = kGpt2Pattern, .single_digits = true},
 }};
 
 }  // namespace

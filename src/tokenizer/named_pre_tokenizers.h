@@ -10,7 +10,8 @@
 
 namespace qzo::tokenizer {
 
-extern const std::string_view kGpt2Pattern;
+inline constexpr std::string_view kGpt2Pattern =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 struct NamedPreTokenizer {
   NormalizerPtr normalizer;  // null: none

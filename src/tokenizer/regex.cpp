@@ -24,6 +24,7 @@ void initialise_engine() {
     onig_initialize(encodings.data(), static_cast<int>(encodings.size()));
     // Patterns come from files: neither endless backtracking nor deep recursion may hang or crash the program.
     onig_set_retry_limit_in_match(10'000'000);
+    onig_set_retry_limit_in_search(1'000'000'000);
     onig_set_parse_depth_limit(256);
   });
 }
