@@ -15,7 +15,7 @@ inline core::Json number_json(double value) {
 }
 
 inline core::Json metrics_json(const tasks::Metrics& metrics) {
-  return {{"n", metrics.count},
+  return {{"count", metrics.count},
           {"accuracy", number_json(metrics.accuracy)},
           {"accuracy_se", number_json(metrics.accuracy_se)},
           {"loss", number_json(metrics.loss)},

@@ -104,7 +104,7 @@ TEST_P(Formats, train_then_diff_eval_replay_and_resume) {
   const Json held_out = Json::parse(read(folder_ / "run/held_out.json"));
   const Json metrics = Json::parse(read(folder_ / "eval.json"))["metrics"];
   EXPECT_EQ(metrics, held_out["tuned"]);
-  EXPECT_EQ(metrics["n"], 40);
+  EXPECT_EQ(metrics["count"], 40);
   const std::string predictions = read(folder_ / "p.csv");
   EXPECT_EQ(std::count(predictions.begin(), predictions.end(), '\n'), 41);
   outcome = run("qzo-eval", {"--model", base(), "--config", recipe(GetParam()), "--set", "data.num_test=40", "--json",
