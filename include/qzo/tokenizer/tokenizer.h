@@ -18,7 +18,8 @@ class Tokenizer {
   // Ids of `text` without BOS or EOS. Special and added tokens written out in the text become their ids. Invalid UTF-8
   // is replaced by U+FFFD first. Thread-safe.
   [[nodiscard]] virtual std::vector<std::int32_t> encode(std::string_view text) const = 0;
-  // Bytes of the tokens; special tokens are left out if `skip_special`. May end inside a UTF-8 character.
+  // Bytes of the tokens; special tokens are left out if `skip_special`. May end inside a UTF-8 character. Ids without a
+  // token (rows that only pad an embedding) give nothing.
   [[nodiscard]] virtual std::string decode(const std::vector<std::int32_t>& ids, bool skip_special = false) const = 0;
 
   [[nodiscard]] virtual std::int32_t vocabulary_size() const = 0;
