@@ -128,7 +128,7 @@ TEST_F(Cli, own_text_gets_a_probability_for_each_answer) {
   arguments.insert(arguments.end(), {"--text", "the soup was lovely"});
   const Outcome outcome = run("qzo-eval", arguments);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_TRUE(contains(outcome.out, "\" bad\"") && contains(outcome.out, "\" good\"") &&
+  EXPECT_TRUE(contains(outcome.out, "\" dirty\"") && contains(outcome.out, "\" clean\"") &&
               contains(outcome.out, "probability"))
       << outcome.out;
   arguments = model;
