@@ -17,8 +17,7 @@
 #include "qzo/core/run_folder.h"
 #include "qzo/core/text.h"
 #include "qzo/ops/threads.h"
-
-#include "cli/metrics_json.h"
+#include "qzo/train/json_values.h"
 
 namespace qzo::cli {
 namespace {
@@ -120,7 +119,7 @@ void score_split(const EvalArguments& arguments, const config::LoadedConfig& con
   if (!arguments.json.empty()) {
     const core::Json report = {{"model", checkpoint.string()},
                                {"split", arguments.split},
-                               {"metrics", metrics_json(metrics)},
+                               {"metrics", train::metrics_json(metrics)},
                                {"config", config::effective_json(config)},
                                {"environment", environment_json(values.model.precision)}};
     core::write_file_atomically(arguments.json, report.dump(2) + "\n");

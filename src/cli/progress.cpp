@@ -8,8 +8,7 @@
 #include "qzo/cli/table.h"
 #include "qzo/core/memory.h"
 #include "qzo/core/text.h"
-
-#include "cli/metrics_json.h"
+#include "qzo/train/json_values.h"
 
 namespace qzo::cli {
 namespace {
@@ -73,14 +72,14 @@ void ProgressReporter::on_step(const train::StepProgress& progress) {
     print(core::Json{{"event", "step"},
                      {"step", progress.step},
                      {"steps", progress.steps},
-                     {"loss", number_json(progress.loss)},
-                     {"d", number_json(progress.d)},
+                     {"loss", train::number_json(progress.loss)},
+                     {"d", train::number_json(progress.d)},
                      {"lr", progress.lr},
                      {"clip_share", progress.clip_share},
                      {"skipped", progress.skipped},
-                     {"steps_per_second", number_json(progress.steps_per_second)},
-                     {"tokens_per_second", number_json(progress.tokens_per_second)},
-                     {"seconds_left", number_json(progress.seconds_left)}}
+                     {"steps_per_second", train::number_json(progress.steps_per_second)},
+                     {"tokens_per_second", train::number_json(progress.tokens_per_second)},
+                     {"seconds_left", train::number_json(progress.seconds_left)}}
               .dump());
     return;
   }
@@ -93,7 +92,7 @@ void ProgressReporter::on_step(const train::StepProgress& progress) {
 
 void ProgressReporter::on_evaluation(std::uint64_t steps_done, const tasks::Metrics& metrics, bool best) {
   if (style_ == ProgressStyle::kJson) {
-    core::Json event = metrics_json(metrics);
+    core::Json event = train::metrics_json(metrics);
     event["event"] = "evaluation";
     event["step"] = steps_done;
     event["best"] = best;

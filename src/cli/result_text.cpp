@@ -2,8 +2,7 @@
 
 #include "qzo/cli/table.h"
 #include "qzo/core/text.h"
-
-#include "cli/metrics_json.h"
+#include "qzo/train/json_values.h"
 
 namespace qzo::cli {
 namespace {
@@ -38,10 +37,11 @@ std::string result_text(const train::LoopResult& result, std::uint64_t steps, st
 }
 
 core::Json held_out_json(const HeldOut& held_out) {
-  core::Json out = {
-      {"split", held_out.name}, {"base", metrics_json(held_out.base)}, {"tuned", metrics_json(held_out.tuned)}};
+  core::Json out = {{"split", held_out.name},
+                    {"base", train::metrics_json(held_out.base)},
+                    {"tuned", train::metrics_json(held_out.tuned)}};
   if (held_out.base_at_tuned_threshold) {
-    out["base_accuracy_at_threshold_of_training_labels"] = number_json(*held_out.base_at_tuned_threshold);
+    out["base_accuracy_at_threshold_of_training_labels"] = train::number_json(*held_out.base_at_tuned_threshold);
   }
   return out;
 }

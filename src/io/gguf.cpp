@@ -204,11 +204,7 @@ GgufMetadata read_gguf(const std::filesystem::path& file, TensorSource& source) 
   core::MappedFile mapped(file);
   std::vector<TensorEntry> entries;
   GgufMetadata metadata = parse_gguf(mapped.bytes(), file.string(), entries);
-  const std::size_t index = source.add_file(std::move(mapped));
-  for (TensorEntry& entry : entries) {
-    entry.file = index;
-    source.add(std::move(entry));
-  }
+  source.add_file(std::move(mapped), std::move(entries));
   return metadata;
 }
 

@@ -204,11 +204,7 @@ std::map<std::string, std::string> read_safetensors(const std::filesystem::path&
   core::MappedFile mapped(file);
   std::map<std::string, std::string> metadata;
   std::vector<TensorEntry> entries = parse_safetensors(mapped.bytes(), file.string(), &metadata);
-  const std::size_t index = source.add_file(std::move(mapped));
-  for (TensorEntry& entry : entries) {
-    entry.file = index;
-    source.add(std::move(entry));
-  }
+  source.add_file(std::move(mapped), std::move(entries));
   return metadata;
 }
 

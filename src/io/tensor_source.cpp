@@ -39,6 +39,14 @@ std::size_t TensorSource::add_file(core::MappedFile file) {
   return files_.size() - 1;
 }
 
+void TensorSource::add_file(core::MappedFile file, std::vector<TensorEntry> entries) {
+  const std::size_t index = add_file(std::move(file));
+  for (TensorEntry& entry : entries) {
+    entry.file = index;
+    add(std::move(entry));
+  }
+}
+
 void TensorSource::add(TensorEntry entry) {
   QZO_CHECK(entry.file < files_.size(), "file index ", entry.file, " of ", files_.size());
   const auto [position, inserted] = by_name_.try_emplace(entry.name, entries_.size());

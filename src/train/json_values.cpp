@@ -1,4 +1,4 @@
-#include "train/json_values.h"
+#include "qzo/train/json_values.h"
 
 #include <cmath>
 #include <limits>

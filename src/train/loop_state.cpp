@@ -3,8 +3,7 @@
 #include <cmath>
 
 #include "qzo/core/check.h"
-
-#include "train/json_values.h"
+#include "qzo/train/json_values.h"
 
 namespace qzo::train {
 namespace {

@@ -3,8 +3,7 @@
 #include "qzo/core/error.h"
 #include "qzo/core/fs.h"
 #include "qzo/core/memory.h"
-
-#include "train/json_values.h"
+#include "qzo/train/json_values.h"
 
 namespace qzo::train {
 namespace {

@@ -30,6 +30,8 @@ class TensorSource {
  public:
   // Adds a mapped file, returns its index. Entries may point into it for the lifetime of this object.
   std::size_t add_file(core::MappedFile file);
+  // The same with the file's tensors.
+  void add_file(core::MappedFile file, std::vector<TensorEntry> entries);
   // UserError if the name is already present (both files are named).
   void add(TensorEntry entry);
 
