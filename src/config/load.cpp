@@ -140,7 +140,9 @@ class Loader {
       return;
     }
     for (const auto& [name, value] : content.items()) {
-      const std::string key = group + "." + name;
+      std::string key = group;
+      key += ".";
+      key += name;
       if (find_field(key) == nullptr) {
         report_unknown(key, place(key));
         continue;

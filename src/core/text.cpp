@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <numeric>
 
@@ -116,7 +117,7 @@ std::string human_seconds(double seconds) {
   if (seconds < 60) {
     std::snprintf(out.data(), out.size(), seconds < 10 ? "%.1f s" : "%.0f s", seconds);
   } else {
-    const auto total = static_cast<long long>(seconds + 0.5);
+    const auto total = std::llround(seconds);
     if (total < 3600) {
       std::snprintf(out.data(), out.size(), "%lld min %02lld s", total / 60, total % 60);
     } else {

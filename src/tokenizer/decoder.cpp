@@ -43,7 +43,8 @@ class Fuse final : public Decoder {
   void apply(std::vector<TokenText>& tokens) const override {
     TokenText all;
     for (const TokenText& token : tokens) all.text += token.text;
-    tokens.assign(1, std::move(all));
+    tokens.clear();
+    tokens.push_back(std::move(all));
   }
 };
 
