@@ -23,6 +23,8 @@ bool cpu_has_avx512() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 
+bool cpu_has_avx512_vnni() { return cpu_has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+
 std::atomic<Isa>& active() {
   static std::atomic<Isa> isa{best_isa()};
   return isa;
@@ -38,13 +40,19 @@ bool isa_supported(Isa isa) {
       return cpu_has_avx2();
     case Isa::kAvx512:
       return cpu_has_avx512();
+    case Isa::kAvx512Vnni:
+      return cpu_has_avx512_vnni();
+    case Isa::kAvx512Bf16:
+      return cpu_has_avx512_vnni() && __builtin_cpu_supports("avx512bf16");
   }
   return false;
 }
 
 Isa best_isa() {
-  if (isa_supported(Isa::kAvx512)) return Isa::kAvx512;
-  return isa_supported(Isa::kAvx2) ? Isa::kAvx2 : Isa::kPortable;
+  Isa best = Isa::kPortable;
+  for (const Isa isa : kAllIsas)
+    if (isa_supported(isa)) best = isa;
+  return best;
 }
 
 Isa active_isa() { return active().load(std::memory_order_relaxed); }
@@ -62,10 +70,12 @@ std::string isa_name(Isa isa) {
       return "avx2";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAvx512Vnni:
+      return "avx512+vnni";
+    case Isa::kAvx512Bf16:
+      return "avx512+bf16";
   }
   return "unknown";
 }
-
-bool cpu_has_bf16() { return cpu_has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 
 }  // namespace qzo::kernels

@@ -116,7 +116,7 @@ inline void unpack_gptq(const CodeView& weight, const ScaleView& scale, const Pa
   GroupCursor cursor(weight, range.k);
   std::int64_t loaded = -1;
   Floats s = L::zero();
-  Floats zero = L::zero();
+  Floats zero = L::broadcast(static_cast<float>(weight.zero));
   for (std::int64_t k = range.k; k < range.k + range.depth; k += 8) {
     alignas(64) std::uint32_t lanes[kLanes] = {};
     std::memcpy(lanes, weight.codes + (k / 8 * weight.out + range.row) * 4, static_cast<std::size_t>(range.count) * 4);
@@ -125,7 +125,7 @@ inline void unpack_gptq(const CodeView& weight, const ScaleView& scale, const Pa
       const std::int64_t group = cursor.at(k + j);
       if (group != loaded) {
         s = load_some<L>(scale.scales + group * weight.out + range.row, range.count);
-        zero = widen_zeros<L>(weight.zeros + group * weight.out + range.row, range.count);
+        if (weight.zeros != nullptr) zero = widen_zeros<L>(weight.zeros + group * weight.out + range.row, range.count);
         loaded = group;
       }
       const Floats q = L::signed_to_float(L::bit_and(L::shift_right(words, j * 4), mask));

@@ -5,9 +5,9 @@
 
 #include "qzo/core/check.h"
 #include "qzo/core/thread_pool.h"
-#include "qzo/kernels/cpu_features.h"
 
 #include "cpu/noise.h"
+#include "cpu/select.h"
 
 namespace qzo::kernels {
 
@@ -15,17 +15,7 @@ namespace {
 
 constexpr std::int64_t kChunk = 2048;  // elements of a tensor handled at a time; the noise of a chunk stays in L1
 
-const NoiseVariant& active_noise() {
-  switch (active_isa()) {
-    case Isa::kAvx512:
-      return noise_avx512();
-    case Isa::kAvx2:
-      return noise_avx2();
-    case Isa::kPortable:
-      break;
-  }
-  return noise_portable();
-}
+const NoiseVariant& active_noise() { return select(noise_portable, noise_avx2, noise_avx512); }
 
 // Calls body(first, z) for every chunk of [0, count), in parallel.
 template <class Body>

@@ -17,7 +17,7 @@
 namespace qzo::cli {
 namespace {
 
-constexpr kernels::Isa kVariants[] = {kernels::Isa::kPortable, kernels::Isa::kAvx2, kernels::Isa::kAvx512};
+
 
 std::string after_colon(const std::string& line) {
   const std::size_t colon = line.find(':');
@@ -34,7 +34,7 @@ std::string joined(const std::vector<std::string>& words) {
 
 std::vector<std::string> supported_variants() {
   std::vector<std::string> out;
-  for (const kernels::Isa isa : kVariants) {
+  for (const kernels::Isa isa : kernels::kAllIsas) {
     if (kernels::isa_supported(isa)) out.push_back(kernels::isa_name(isa));
   }
   return out;

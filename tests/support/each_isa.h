@@ -9,7 +9,7 @@ namespace qzo::test {
 
 template <class Body>
 void for_each_isa(Body body) {
-  for (const auto isa : {kernels::Isa::kPortable, kernels::Isa::kAvx2, kernels::Isa::kAvx512}) {
+  for (const auto isa : kernels::kAllIsas) {
     if (!kernels::isa_supported(isa)) continue;
     SCOPED_TRACE(kernels::isa_name(isa));
     kernels::set_active_isa(isa);

@@ -23,8 +23,9 @@ struct CodeView {
   std::int64_t out = 0;
   std::int64_t in = 0;
   std::int64_t group = 0;  // weights along `in` that share a scale; 0 for dense. GPTQ: last group may be short
-  const std::byte* codes = nullptr;        // may be unaligned (GGUF blocks, safetensors)
-  const std::uint8_t* zeros = nullptr;     // GPTQ: true zero points [groups, out]
+  const std::byte* codes = nullptr;     // may be unaligned (GGUF blocks, safetensors)
+  const std::uint8_t* zeros = nullptr;  // GPTQ: true zero points [groups, out]; null: all of them are `zero`
+  std::int32_t zero = 0;
   const std::int32_t* group_of = nullptr;  // GPTQ desc_act: group of each input [in]; null = k / group
 };
 

@@ -156,7 +156,7 @@ TEST(DequantizedRows, AnIdOutsideIsAnInternalError) {
 }
 
 TEST(Precision, AutoFollowsTheCpu) {
-  EXPECT_EQ(auto_precision(), kernels::cpu_has_bf16() ? Precision::kBf16 : Precision::kFp32);
+  EXPECT_EQ(auto_precision(), kernels::isa_supported(kernels::Isa::kAvx512Bf16) ? Precision::kBf16 : Precision::kFp32);
   EXPECT_EQ(precision_name(Precision::kFp32), "fp32");
   EXPECT_EQ(precision_name(Precision::kBf16), "bf16");
 }

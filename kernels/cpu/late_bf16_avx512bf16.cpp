@@ -1,0 +1,84 @@
+#include "cpu/late_tile_avx512.h"
+
+namespace qzo::kernels {
+namespace {
+
+// Integers of up to eight bits are exact in bf16: the upper half of their fp32 form.
+inline std::uint32_t bf16_bits(std::int32_t value) {
+  const auto number = static_cast<float>(value);
+  std::uint32_t bits;
+  std::memcpy(&bits, &number, 4);
+  return bits >> 16;
+}
+
+// [position / 2][32][2] bf16.
+void unpack_pairs(const PanelJob& job) {
+  unpack_words<kTileWidth>(job);
+  const bool is_signed = job.weight.layout == Layout::kQ8_0;
+  auto* panel = static_cast<std::uint32_t*>(job.panel);
+  for_chunks_with_zeros<kTileWidth>(job, [&](std::int64_t first, std::int64_t words, const std::int32_t* zeros) {
+    for (std::int64_t w = first; w < first + words; ++w)
+      for (unsigned pair = 0; pair < 2; ++pair) {
+        std::uint32_t* out = panel + (w * 2 + pair) * kTileWidth;
+        for (unsigned n = 0; n < kTileWidth; ++n) {
+          const std::uint32_t word = job.words[w * kTileWidth + n];
+          const std::uint32_t even = bf16_bits(code_of(word, 2 * pair, is_signed) - zeros[n]);
+          const std::uint32_t odd = bf16_bits(code_of(word, 2 * pair + 1, is_signed) - zeros[n]);
+          out[n] = even | odd << 16;
+        }
+      }
+  });
+}
+
+inline __m512bh as_pairs(__m512i v) { return reinterpret_cast<__m512bh>(v); }
+
+template <bool kTwoParts>
+struct Bf16 {
+  using Part = __m512;
+  static constexpr std::int64_t kPanelBytes = 2;
+
+  template <unsigned R>
+  static void chunk(const LateTile& tile, const std::byte* x, std::int64_t, std::int64_t k, std::int64_t length,
+                    const std::byte* panel, __m512 (&part)[R][2]) {
+#pragma GCC unroll 8
+    for (unsigned r = 0; r < R; ++r) part[r][0] = part[r][1] = _mm512_setzero_ps();
+    const std::byte* activations = x + tile.activations + k * 2;
+    const std::byte* low = x + tile.low + k * 2;
+#pragma GCC unroll 2
+    for (std::int64_t i = 0; i < length * 2; i += 4) {
+      const __m512bh w0 = as_pairs(load_panel(panel + i * kTileWidth));
+      const __m512bh w1 = as_pairs(load_panel(panel + i * kTileWidth + 64));
+#pragma GCC unroll 8
+      for (unsigned r = 0; r < R; ++r) {
+        const __m512bh a = as_pairs(broadcast4(activations + r * tile.row_bytes + i));
+        part[r][0] = _mm512_dpbf16_ps(part[r][0], a, w0);
+        part[r][1] = _mm512_dpbf16_ps(part[r][1], a, w1);
+      }
+      if constexpr (kTwoParts) {
+#pragma GCC unroll 8
+        for (unsigned r = 0; r < R; ++r) {
+          const __m512bh a = as_pairs(broadcast4(low + r * tile.row_bytes + i));
+          part[r][0] = _mm512_dpbf16_ps(part[r][0], a, w0);
+          part[r][1] = _mm512_dpbf16_ps(part[r][1], a, w1);
+        }
+      }
+    }
+  }
+
+  static __m512 add(__m512 sum, __m512 part, __m512 weight_scale, const std::byte*) {
+    return _mm512_fmadd_ps(part, weight_scale, sum);
+  }
+};
+
+template <bool kTwoParts>
+constexpr LateKernel kKernel{kTileWidth,    2,
+                             kTwoParts,     &prepare_floats<Avx512Lanes, true, kTwoParts>,
+                             &unpack_pairs, &multiply_tiles<Bf16<kTwoParts>>};
+
+}  // namespace
+
+const LateKernel& late_bf16_avx512(LateInputs inputs) {
+  return inputs == LateInputs::kBf16x2 ? kKernel<true> : kKernel<false>;
+}
+
+}  // namespace qzo::kernels

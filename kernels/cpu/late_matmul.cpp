@@ -1,0 +1,208 @@
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "cpu/late_variant.h"
+
+namespace qzo::kernels {
+namespace {
+
+// Rows that pass by a panel while it stays in L1 (16 KiB of int8 panel, 24 KiB of int8 rows).
+constexpr std::int64_t kRowBlock = 48;
+
+constexpr std::int64_t round_up(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
+
+PlanView view_of(const ChunkPlan& plan) {
+  return {.chunks = static_cast<std::int64_t>(plan.length.size()),
+          .length = plan.length.data(),
+          .group = plan.group.data(),
+          .source = plan.source.empty() ? nullptr : plan.source.data()};
+}
+
+RowLayout layout_of(const ChunkPlan& plan, LateInputs inputs, Shift shift) {
+  const LateKernel& kernel = late_kernel(inputs);
+  const auto chunks = static_cast<std::int64_t>(plan.length.size());
+  RowLayout layout{};
+  layout.element = kernel.element;
+  std::int64_t at = round_up(plan.depth * kernel.element, 64);
+  layout.low = at;
+  if (kernel.two_parts && kernel.element == 2) at += round_up(plan.depth * kernel.element, 64);
+  layout.scales = at;
+  if (inputs == LateInputs::kInt8) at += chunks * 4;
+  layout.sums = at;
+  if (shift != Shift::kNone) at += chunks * 4;
+  layout.bytes = round_up(at, 64);
+  return layout;
+}
+
+struct Scratch {
+  alignas(64) std::array<std::uint32_t, kBlockDepth / 4 * kMaxWidth> words;
+  // The panels of a piece: kPieceColumns columns of a block, at most four bytes an integer.
+  alignas(64) std::array<std::byte, kBlockDepth * kPieceColumns * 4> panels;
+  // [panel][chunk][width] for each sign.
+  alignas(64) std::array<std::array<float, kBlockChunks * kPieceColumns>, 2> scales;
+  alignas(64) std::array<std::array<float, kBlockChunks * kPieceColumns>, 2> offsets;
+};
+
+struct Block {
+  std::int64_t first_chunk;
+  std::int64_t chunks;
+  std::int64_t begin;  // positions
+  std::int64_t end;
+  bool first;
+  bool last;
+};
+
+// GPTQ has its scales as [groups, out], GGUF as [out, in / 32].
+float scale_at(const CodeView& weight, const float* values, std::int64_t column, std::int64_t group) {
+  return weight.layout == Layout::kGptq4 ? values[group * weight.out + column]
+                                         : values[column * (weight.in / 32) + group];
+}
+
+class Piece {
+ public:
+  Piece(const LateProblem& problem, std::int64_t index, Scratch& scratch)
+      : problem_(problem),
+        kernel_(late_kernel(problem.inputs)),
+        shift_(shift_of(problem.weight, problem.inputs)),
+        layout_(layout_of(problem.plan, problem.inputs, shift_)),
+        plan_(view_of(problem.plan)),
+        first_column_(index * kPieceColumns),
+        columns_(std::min(kPieceColumns, problem.weight.out - first_column_)),
+        scratch_(scratch) {}
+
+  void run() {
+    Block block{.first_chunk = 0, .chunks = 0, .begin = 0, .end = 0, .first = true, .last = false};
+    const auto blocks = problem_.plan.block.size() - 1;
+    for (std::size_t b = 0; b < blocks; ++b) {
+      block.first_chunk = problem_.plan.block[b];
+      block.chunks = problem_.plan.block[b + 1] - block.first_chunk;
+      block.begin = block.end;
+      for (std::int64_t c = 0; c < block.chunks; ++c) block.end += plan_.length[block.first_chunk + c];
+      block.first = b == 0;
+      block.last = b + 1 == blocks;
+      unpack(block);
+      multiply(block, problem_.plus, 0, 0, problem_.split);
+      multiply(block, problem_.minus, 1, problem_.split, problem_.rows);
+    }
+  }
+
+ private:
+  std::byte* panel(std::int64_t column) { return scratch_.panels.data() + column * kBlockDepth * 4; }
+  std::int64_t width_at(std::int64_t column) const { return std::min(kernel_.width, columns_ - column); }
+
+  void unpack(const Block& block) {
+    const bool in_place = problem_.inputs == LateInputs::kInt8;  // the words are the panel
+    for (std::int64_t column = 0; column < columns_; column += kernel_.width) {
+      auto* target = panel(column);
+      kernel_.unpack({.weight = problem_.weight,
+                      .plan = plan_,
+                      .column = first_column_ + column,
+                      .count = width_at(column),
+                      .first_chunk = block.first_chunk,
+                      .chunks = block.chunks,
+                      .begin = block.begin,
+                      .end = block.end,
+                      .words = in_place ? reinterpret_cast<std::uint32_t*>(target) : scratch_.words.data(),
+                      .panel = target});
+    }
+  }
+
+  // The block's scales and offsets of one sign as [panel][chunk][width]; columns beyond the weight's get 0.
+  void gather(const Block& block, const ScaleView& view, std::size_t sign) {
+    const CodeView& weight = problem_.weight;
+    const bool offsets = shift_ == Shift::kOffsets;
+    float* scale = scratch_.scales[sign].data();
+    float* offset = scratch_.offsets[sign].data();
+    for (std::int64_t panel = 0; panel < columns_; panel += kernel_.width)
+      for (std::int64_t c = block.first_chunk; c < block.first_chunk + block.chunks; ++c)
+        for (std::int64_t n = panel; n < panel + kernel_.width; ++n, ++scale, ++offset) {
+          const bool inside = n < columns_;
+          const std::int64_t column = first_column_ + n;
+          const std::int64_t group = plan_.group[c];
+          *scale = inside ? scale_at(weight, view.scales, column, group) : 0.0F;
+          if (!offsets) continue;
+          *offset = !inside                          ? 0.0F
+                    : weight.layout == Layout::kQ4_1 ? scale_at(weight, view.offsets, column, group)
+                                                     : -*scale * weight.zeros[group * weight.out + column];
+        }
+  }
+
+  void multiply(const Block& block, const ScaleView& view, std::size_t sign, std::int64_t begin, std::int64_t end) {
+    if (begin == end) return;
+    gather(block, view, sign);
+    for (std::int64_t row = begin; row < end; row += kRowBlock)
+      for (std::int64_t column = 0; column < columns_; column += kernel_.width)
+        multiply_rows(block, sign, row, std::min(kRowBlock, end - row), column);
+  }
+
+  void multiply_rows(const Block& block, std::size_t sign, std::int64_t row, std::int64_t rows, std::int64_t column) {
+    alignas(64) std::array<float, kMaxWidth> bias{};
+    const bool add_bias = block.last && problem_.bias != nullptr;
+    const std::int64_t target = first_column_ + column;
+    if (add_bias) std::copy_n(problem_.bias + target, width_at(column), bias.begin());
+    const std::int64_t scales = column * block.chunks;  // panels of width * chunks values
+    kernel_.multiply({.x = problem_.x + row * layout_.bytes,
+                      .row_bytes = layout_.bytes,
+                      .rows = rows,
+                      .activations = block.begin * layout_.element,
+                      .low = layout_.low + block.begin * layout_.element,
+                      .scales = layout_.scales + block.first_chunk * 4,
+                      .sums = layout_.sums + block.first_chunk * 4,
+                      .panel = panel(column),
+                      .length = plan_.length + block.first_chunk,
+                      .chunks = block.chunks,
+                      .weight_scales = scratch_.scales[sign].data() + scales,
+                      .weight_offsets = shift_ == Shift::kOffsets ? scratch_.offsets[sign].data() + scales : nullptr,
+                      .constant_shift = shift_ == Shift::kConstant,
+                      .y = problem_.y + row * problem_.ldy + target,
+                      .ldy = problem_.ldy,
+                      .columns = width_at(column),
+                      .starts = block.first,
+                      .bias = add_bias ? bias.data() : nullptr});
+  }
+
+  const LateProblem& problem_;
+  const LateKernel& kernel_;
+  Shift shift_;
+  RowLayout layout_;
+  PlanView plan_;
+  std::int64_t first_column_;
+  std::int64_t columns_;
+  Scratch& scratch_;
+};
+
+}  // namespace
+
+bool scale_late_supported(const CodeView& weight, LateInputs inputs) {
+  if (weight.layout <= Layout::kDenseBF16) return false;
+  return weight.layout != Layout::kQ8_0 || inputs != LateInputs::kInt8;
+}
+
+std::int64_t late_row_bytes(const CodeView& weight, const ChunkPlan& plan, LateInputs inputs) {
+  return layout_of(plan, inputs, shift_of(weight, inputs)).bytes;
+}
+
+void late_prepare(const CodeView& weight, const ChunkPlan& plan, LateInputs inputs, const float* x, std::int64_t ldx,
+                  std::int64_t rows, std::byte* out) {
+  const Shift shift = shift_of(weight, inputs);
+  const RowLayout layout = layout_of(plan, inputs, shift);
+  const LateKernel& kernel = late_kernel(inputs);
+  for (std::int64_t row = 0; row < rows; ++row)
+    kernel.prepare({.plan = view_of(plan),
+                    .layout = layout,
+                    .shift = shift,
+                    .zero = constant_zero(weight),
+                    .x = x + row * ldx,
+                    .row = out + row * layout.bytes});
+}
+
+std::int64_t late_pieces(const CodeView& weight) { return (weight.out + kPieceColumns - 1) / kPieceColumns; }
+
+std::size_t late_scratch_bytes() { return sizeof(Scratch); }
+
+void late_matmul_piece(const LateProblem& problem, std::int64_t piece, void* scratch) {
+  Piece(problem, piece, *static_cast<Scratch*>(scratch)).run();
+}
+
+}  // namespace qzo::kernels

@@ -1,0 +1,87 @@
+#pragma once
+// The register tile of the AVX-512 kernels: 6 rows by 2 vectors of 16 columns. 12 sums over chunks, 12 of the chunk, 2
+// of the panel and a broadcast or two: 28 of 32 registers. What differs, the product of a chunk, is a policy:
+//
+//   Dot::Part                    partial sums of one row and vector
+//   Dot::chunk<R>(...)           fills parts from activations and panel
+//   Dot::add(sum, part, ...)     sum += scale * part
+
+#include <immintrin.h>
+
+#include "cpu/lanes_avx512.h"
+#include "cpu/late_int8_body.h"
+
+namespace qzo::kernels {
+namespace {
+
+inline constexpr unsigned kTileWidth = 32;
+inline constexpr unsigned kTileRows = 6;
+
+// The second vector of a panel's last columns may have none.
+inline __m512 load_columns(const float* p, std::int64_t left) {
+  return left > 0 ? load_some<Avx512Lanes>(p, left).v : _mm512_setzero_ps();
+}
+inline void store_columns(float* p, __m512 v, std::int64_t left) {
+  if (left > 0) store_some<Avx512Lanes>(p, {v}, left);
+}
+inline __m512 broadcast_float(const std::byte* p) { return _mm512_set1_ps(read<float>(p)); }
+inline __m512i broadcast4(const std::byte* p) { return _mm512_set1_epi32(read<std::int32_t>(p)); }
+inline __m512i load_panel(const std::byte* p) { return _mm512_loadu_si512(p); }
+
+template <class Dot, unsigned R>
+inline void tile_rows(const LateTile& tile, std::int64_t row) {
+  const std::byte* x = tile.x + row * tile.row_bytes;
+  float* y = tile.y + row * tile.ldy;
+  __m512 sum[R][2];
+#pragma GCC unroll 8
+  for (unsigned r = 0; r < R; ++r) {
+    sum[r][0] = tile.starts ? _mm512_setzero_ps() : load_columns(y + r * tile.ldy, tile.columns);
+    sum[r][1] = tile.starts ? _mm512_setzero_ps() : load_columns(y + r * tile.ldy + 16, tile.columns - 16);
+  }
+  const auto* panel = static_cast<const std::byte*>(tile.panel);
+  std::int64_t k = 0;
+  for (std::int64_t c = 0; c < tile.chunks; ++c) {
+    const std::int64_t length = tile.length[c];
+    typename Dot::Part part[R][2];
+    Dot::template chunk<R>(tile, x, c, k, length, panel, part);
+    k += length;
+    panel += length * kTileWidth * Dot::kPanelBytes;
+    const __m512 scale0 = _mm512_loadu_ps(tile.weight_scales + c * kTileWidth);
+    const __m512 scale1 = _mm512_loadu_ps(tile.weight_scales + c * kTileWidth + 16);
+#pragma GCC unroll 8
+    for (unsigned r = 0; r < R; ++r) {
+      const std::byte* row_data = x + r * tile.row_bytes;
+      sum[r][0] = Dot::add(sum[r][0], part[r][0], scale0, row_data + tile.scales + c * 4);
+      sum[r][1] = Dot::add(sum[r][1], part[r][1], scale1, row_data + tile.scales + c * 4);
+    }
+    if (tile.weight_offsets == nullptr) continue;
+    const __m512 offset0 = _mm512_loadu_ps(tile.weight_offsets + c * kTileWidth);
+    const __m512 offset1 = _mm512_loadu_ps(tile.weight_offsets + c * kTileWidth + 16);
+#pragma GCC unroll 8
+    for (unsigned r = 0; r < R; ++r) {
+      const __m512 activation_sum = broadcast_float(x + r * tile.row_bytes + tile.sums + c * 4);
+      sum[r][0] = _mm512_fmadd_ps(activation_sum, offset0, sum[r][0]);
+      sum[r][1] = _mm512_fmadd_ps(activation_sum, offset1, sum[r][1]);
+    }
+  }
+#pragma GCC unroll 8
+  for (unsigned r = 0; r < R; ++r) {
+    if (tile.bias != nullptr) {
+      sum[r][0] = _mm512_add_ps(sum[r][0], _mm512_loadu_ps(tile.bias));
+      sum[r][1] = _mm512_add_ps(sum[r][1], _mm512_loadu_ps(tile.bias + 16));
+    }
+    store_columns(y + r * tile.ldy, sum[r][0], tile.columns);
+    store_columns(y + r * tile.ldy + 16, sum[r][1], tile.columns - 16);
+  }
+}
+
+template <class Dot>
+void multiply_tiles(const LateTile& tile) {
+  std::int64_t row = 0;
+  for (; row + kTileRows <= tile.rows; row += kTileRows) tile_rows<Dot, kTileRows>(tile, row);
+  for (; row + 2 <= tile.rows; row += 2) tile_rows<Dot, 2>(tile, row);
+  for (; row < tile.rows; ++row) tile_rows<Dot, 1>(tile, row);
+}
+
+}  // namespace
+}  // namespace qzo::kernels

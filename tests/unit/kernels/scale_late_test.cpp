@@ -1,0 +1,285 @@
+#include "qzo/kernels/scale_late.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <new>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "qzo/kernels/quant_matmul.h"
+
+#include "support/each_isa.h"
+#include "support/floats.h"
+#include "support/random_weight.h"
+
+namespace qzo::kernels {
+namespace {
+
+using test::Floats;
+using test::for_each_isa;
+using test::layout_name;
+using test::RandomWeight;
+using test::same_bits;
+using test::WeightShape;
+
+constexpr LateInputs kAllInputs[] = {LateInputs::kBf16, LateInputs::kBf16x2, LateInputs::kInt8};
+constexpr float kUntouched = 12345.0F;
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+struct Aligned {
+  explicit Aligned(std::size_t size) : memory(::operator new (size, std::align_val_t{64})) {}
+  ~Aligned() { ::operator delete (memory, std::align_val_t{64}); }
+  Aligned(const Aligned&) = delete;
+  Aligned& operator=(const Aligned&) = delete;
+  [[nodiscard]] std::byte* bytes() const { return static_cast<std::byte*>(memory); }
+  void* memory;
+};
+
+// x with a stride wider than its rows (NaN behind each), y prefilled: nothing outside may be read or written.
+struct Case {
+  Case(RandomWeight& weight_, std::int64_t rows_, std::int64_t split_, bool with_bias)
+      : weight(weight_), rows(rows_), split(split_), ldx(weight.view().in + 3), ldy(weight.view().out + 5) {
+    x = weight.uniform_vector(rows * ldx);
+    for (std::int64_t row = 0; row < rows; ++row)
+      for (std::int64_t k = weight.view().in; k < ldx; ++k) x[row * ldx + k] = kNaN;
+    if (with_bias) bias = weight.uniform_vector(weight.view().out);
+  }
+
+  [[nodiscard]] Floats late(LateInputs inputs) const {
+    Floats y = Floats::filled((rows + 1) * ldy, kUntouched);
+    const CodeView view = weight.view();
+    const ChunkPlan plan = make_chunk_plan(view);
+    const std::int64_t row_bytes = late_row_bytes(view, plan, inputs);
+    const Aligned prepared(static_cast<std::size_t>(row_bytes * rows) + 64), scratch(late_scratch_bytes());
+    late_prepare(view, plan, inputs, x.data(), ldx, rows, prepared.bytes());
+    const LateProblem problem{.weight = view,
+                              .plan = plan,
+                              .inputs = inputs,
+                              .plus = weight.plus(),
+                              .minus = weight.minus(),
+                              .x = prepared.bytes(),
+                              .rows = rows,
+                              .split = split,
+                              .bias = bias.empty() ? nullptr : bias.data(),
+                              .y = y.data(),
+                              .ldy = ldy};
+    for (std::int64_t piece = 0; piece < late_pieces(view); ++piece) late_matmul_piece(problem, piece, scratch.memory);
+    return y;
+  }
+
+  [[nodiscard]] Floats truth() const {
+    Floats y = Floats::filled((rows + 1) * ldy, kUntouched);
+    reference_quant_matmul({.weight = weight.view(),
+                            .plus = weight.plus(),
+                            .minus = weight.minus(),
+                            .x = x.data(),
+                            .ldx = ldx,
+                            .rows = rows,
+                            .split = split,
+                            .bias = bias.empty() ? nullptr : bias.data(),
+                            .y = y.data(),
+                            .ldy = ldy});
+    return y;
+  }
+
+  // Root of the mean square of the difference over that of the truth; untouched elements must agree exactly.
+  [[nodiscard]] double error(const Floats& y) const {
+    const Floats expected = truth();
+    double difference = 0, size = 0;
+    for (std::int64_t i = 0; i < std::ssize(y); ++i) {
+      if (expected[i] == kUntouched) {
+        EXPECT_EQ(y[i], kUntouched) << "element " << i << " was written";
+        continue;
+      }
+      difference += std::pow(static_cast<double>(y[i]) - static_cast<double>(expected[i]), 2);
+      size += std::pow(static_cast<double>(expected[i]), 2);
+    }
+    return std::sqrt(difference / size);
+  }
+
+  RandomWeight& weight;
+  std::int64_t rows, split, ldx, ldy;
+  Floats x, bias;
+};
+
+// What rounding of the activations allows: 2^-9 relative for bf16, 2^-17 for two parts; int8 steps of max / 127.
+double tolerance(LateInputs inputs) {
+  switch (inputs) {
+    case LateInputs::kBf16:
+      return 3e-3;
+    case LateInputs::kBf16x2:
+      return 1e-5;
+    case LateInputs::kInt8:
+      return 1e-2;
+  }
+  return 0;
+}
+
+std::vector<WeightShape> shapes(std::int64_t out, std::int64_t in) {
+  using enum Layout;
+  return {{kGptq4, out, in, 32}, {kGptq4, out, in, 64},       {kGptq4, out, in, 128}, {kGptq4, out, in, in},
+          {kGptq4, out, in, 20}, {kGptq4, out, in, 32, true}, {kQ4_0, out, in},       {kQ4_1, out, in},
+          {kQ8_0, out, in},      {kGptq4, out, in, 128, true}};
+}
+
+TEST(ScaleLate, EveryLayoutAndModeAgreesWithDouble) {
+  for_each_isa([] {
+    for (const std::int64_t rows : {1, 2, 7, 61})
+      for (const std::int64_t out : {8, 40, 72})
+        for (const WeightShape& shape : shapes(out, 672)) {
+          RandomWeight weight(shape);
+          const Case test(weight, rows, rows / 2, rows % 2 == 1);
+          for (const LateInputs inputs : kAllInputs) {
+            if (!scale_late_supported(weight.view(), inputs)) continue;
+            EXPECT_LT(test.error(test.late(inputs)), tolerance(inputs))
+                << layout_name(shape) << ' ' << rows << " rows, " << out << " outputs, mode "
+                << static_cast<int>(inputs);
+          }
+        }
+  });
+}
+
+TEST(ScaleLate, GroupsThatDoNotDivideTheInputs) {
+  for_each_isa([] {
+    RandomWeight weight({Layout::kGptq4, 24, 168, 128});
+    const Case test(weight, 9, 4, true);
+    for (const LateInputs inputs : kAllInputs) EXPECT_LT(test.error(test.late(inputs)), tolerance(inputs));
+  });
+}
+
+TEST(ScaleLate, ConstantZeroPointEqualsTheSameZerosSpelledOut) {
+  for_each_isa([] {
+    RandomWeight weight({Layout::kGptq4, 40, 256, 64});
+    CodeView constant = weight.view();
+    constant.zeros = nullptr;
+    constant.zero = 7;
+    const std::vector<std::uint8_t> sevens(40 * 4, 7);
+    CodeView spelled = weight.view();
+    spelled.zeros = sevens.data();
+    const ChunkPlan plan = make_chunk_plan(spelled);
+    const Floats x = weight.uniform_vector(5 * 256);
+    const Aligned scratch(late_scratch_bytes());
+    const auto run = [&](const CodeView& view, LateInputs inputs) {
+      const std::int64_t row_bytes = late_row_bytes(view, plan, inputs);
+      const Aligned prepared(static_cast<std::size_t>(row_bytes) * 5);
+      late_prepare(view, plan, inputs, x.data(), 256, 5, prepared.bytes());
+      Floats y = Floats::filled(5 * 40);
+      const LateProblem problem{.weight = view,
+                                .plan = plan,
+                                .inputs = inputs,
+                                .plus = weight.plus(),
+                                .minus = weight.plus(),
+                                .x = prepared.bytes(),
+                                .rows = 5,
+                                .split = 5,
+                                .y = y.data(),
+                                .ldy = 40};
+      late_matmul_piece(problem, 0, scratch.memory);
+      return y;
+    };
+    EXPECT_TRUE(same_bits(run(constant, LateInputs::kBf16), run(spelled, LateInputs::kBf16)));
+    const Floats a = run(constant, LateInputs::kInt8), b = run(spelled, LateInputs::kInt8);
+    for (std::int64_t i = 0; i < std::ssize(a); ++i) EXPECT_NEAR(a[i], b[i], 1e-5);
+  });
+}
+
+TEST(ScaleLate, ARowDoesNotDependOnTheOthersOrOnItsPlace) {
+  for_each_isa([] {
+    for (const WeightShape& shape : shapes(40, 672)) {
+      RandomWeight weight(shape);
+      const Case together(weight, 55, 20, true);
+      for (const LateInputs inputs : kAllInputs) {
+        if (!scale_late_supported(weight.view(), inputs)) continue;
+        const Floats all = together.late(inputs);
+        for (const std::int64_t row : {0, 19, 20, 54}) {
+          Case alone(weight, 1, row < 20 ? 1 : 0, false);
+          alone.bias = together.bias;
+          std::copy_n(&together.x[row * together.ldx], together.ldx, alone.x.data());
+          const Floats one = alone.late(inputs);
+          for (std::int64_t n = 0; n < 40; ++n)
+            EXPECT_EQ(one[n], all[row * together.ldy + n]) << layout_name(shape) << " row " << row;
+        }
+      }
+    }
+  });
+}
+
+// Integer sums are exact and the chain over chunks is written out, so int8 has the same bits everywhere; the float
+// kernels where there is no bf16 instruction.
+TEST(ScaleLate, SameBitsForEveryInstructionSet) {
+  for (const WeightShape& shape : shapes(72, 672)) {
+    RandomWeight weight(shape);
+    const Case test(weight, 29, 13, true);
+    for (const LateInputs inputs : kAllInputs) {
+      if (!scale_late_supported(weight.view(), inputs)) continue;
+      set_active_isa(Isa::kPortable);
+      const Floats portable = test.late(inputs);
+      for_each_isa([&] {
+        if (active_isa() == Isa::kAvx512Bf16 && inputs != LateInputs::kInt8) return;
+        EXPECT_TRUE(same_bits(test.late(inputs), portable)) << layout_name(shape) << ' ' << static_cast<int>(inputs);
+      });
+    }
+  }
+}
+
+TEST(ScaleLate, TwoPartsAreExactForSixteenBitActivations) {
+  for_each_isa([] {
+    RandomWeight weight({Layout::kQ4_0, 16, 64});
+    Case test(weight, 3, 3, false);
+    for (std::int64_t row = 0; row < 3; ++row)
+      for (std::int64_t k = 0; k < 64; ++k)
+        test.x[row * test.ldx + k] =
+            static_cast<float>(static_cast<int>((row * 64 + k) * 2654435761U % 65535U) - 32767);
+    EXPECT_LT(test.error(test.late(LateInputs::kBf16x2)), 2e-7);
+  });
+}
+
+TEST(ScaleLate, NonFiniteActivationsStayNonFinite) {
+  for_each_isa([] {
+    RandomWeight weight({Layout::kQ4_1, 40, 256});
+    for (const float bad : {kNaN, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
+      Case test(weight, 4, 2, false);
+      test.x[2 * test.ldx + 100] = bad;
+      for (const LateInputs inputs : kAllInputs) {
+        const Floats y = test.late(inputs);
+        for (std::int64_t n = 0; n < 40; ++n) {
+          EXPECT_FALSE(std::isfinite(y[2 * test.ldy + n])) << bad << " was hidden";
+          EXPECT_TRUE(std::isfinite(y[1 * test.ldy + n])) << "another row was spoiled";
+        }
+      }
+    }
+  });
+}
+
+TEST(ScaleLate, TinyAndZeroActivations) {
+  for_each_isa([] {
+    RandomWeight weight({Layout::kGptq4, 16, 128, 32});
+    Case test(weight, 2, 1, false);
+    for (std::int64_t k = 0; k < 128; ++k) {
+      test.x[k] = 0.0F;
+      test.x[test.ldx + k] = k % 2 == 0 ? 1e-40F : -1e-33F;
+    }
+    for (const LateInputs inputs : kAllInputs) {
+      const Floats y = test.late(inputs);
+      for (std::int64_t n = 0; n < 16; ++n) {
+        EXPECT_EQ(y[n], 0.0F);
+        EXPECT_LT(std::abs(y[test.ldy + n]), 1e-29F);
+      }
+    }
+  });
+}
+
+TEST(ScaleLate, DenseWeightsAreNotSupported) {
+  for (const auto layout : {Layout::kDenseF32, Layout::kDenseF16, Layout::kDenseBF16}) {
+    RandomWeight weight({layout, 8, 32});
+    for (const LateInputs inputs : kAllInputs) EXPECT_FALSE(scale_late_supported(weight.view(), inputs));
+  }
+  RandomWeight q8({Layout::kQ8_0, 8, 32});
+  EXPECT_FALSE(scale_late_supported(q8.view(), LateInputs::kInt8));
+  EXPECT_TRUE(scale_late_supported(q8.view(), LateInputs::kBf16));
+}
+
+}  // namespace
+}  // namespace qzo::kernels
