@@ -35,8 +35,8 @@ float weight_at(const CodeView& w, const ScaleView& scale, std::int64_t n, std::
     case Layout::kGptq4: {
       const std::int64_t group = w.group_of != nullptr ? w.group_of[k] : k / w.group;
       const auto word = read<std::uint32_t>(w.codes + (k / 8 * w.out + n) * 4);
-      const int code = static_cast<int>(word >> (k % 8 * 4) & 15U) -
-                       (w.zeros != nullptr ? w.zeros[group * w.out + n] : w.zero);
+      const int code =
+          static_cast<int>(word >> (k % 8 * 4) & 15U) - (w.zeros != nullptr ? w.zeros[group * w.out + n] : w.zero);
       return scale.scales[group * w.out + n] * static_cast<float>(code);
     }
     case Layout::kQ4_0:

@@ -17,8 +17,6 @@
 namespace qzo::cli {
 namespace {
 
-
-
 std::string after_colon(const std::string& line) {
   const std::size_t colon = line.find(':');
   if (colon == std::string::npos) return "";
