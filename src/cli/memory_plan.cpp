@@ -16,13 +16,34 @@ using core::text;
 
 std::uint64_t bytes_of(std::int64_t count, std::int64_t size) { return static_cast<std::uint64_t>(count * size); }
 
-// Tokens of the longest batch that the data allows, as passes of at most max_tokens_per_pass.
+// Tokens that every prompt begins with.
+std::int64_t common_beginning(const Examples& examples) {
+  const std::vector<std::int32_t>* first = nullptr;
+  std::size_t common = 0;
+  for (const auto* part : {&examples.train, &examples.dev}) {
+    for (const tasks::Example& example : *part) {
+      if (first == nullptr) {
+        first = &example.prompt;
+        common = first->size();
+      }
+      const auto end = first->begin() + static_cast<std::ptrdiff_t>(common);
+      const auto differ = std::mismatch(first->begin(), end, example.prompt.begin(), example.prompt.end()).first;
+      common = static_cast<std::size_t>(differ - first->begin());
+    }
+  }
+  return static_cast<std::int64_t>(common);
+}
+
+// Rows of the longest batch that the data allows, as passes of at most max_tokens_per_pass. More may be shared than
+// what all prompts begin with; less cannot.
 std::int64_t longest_pass(const MemoryInputs& inputs) {
   const auto count =
       std::min(inputs.lengths.size(), static_cast<std::size_t>(std::max<std::int64_t>(inputs.batch_size, 1)));
   const auto end = inputs.lengths.begin() + static_cast<std::ptrdiff_t>(count);
-  const std::int64_t tokens = std::accumulate(inputs.lengths.begin(), end, std::int64_t{0});
-  if (inputs.max_tokens_per_pass == 0 || count == 0) return tokens;
+  if (count == 0) return 0;
+  const std::int64_t tokens = std::accumulate(inputs.lengths.begin(), end, std::int64_t{0}) -
+                              static_cast<std::int64_t>(count - 1) * inputs.common_tokens;
+  if (inputs.max_tokens_per_pass == 0) return tokens;
   // An example is never cut in two.
   return std::min(tokens, std::max(inputs.max_tokens_per_pass, inputs.lengths.front()));
 }
@@ -87,6 +108,7 @@ MemoryInputs memory_inputs(const Assembly& assembly, std::uint64_t runtime_bytes
     for (const tasks::Example& example : *part) out.lengths.push_back(example.tokens());
   }
   std::sort(out.lengths.rbegin(), out.lengths.rend());
+  out.common_tokens = common_beginning(examples);
   return out;
 }
 
@@ -105,7 +127,8 @@ MemoryPlan plan_memory(const MemoryInputs& inputs) {
       {"s+ and s- of a layer", inputs.scale_buffer_bytes, "reused"},
       {"unpacked panels", inputs.scratch_bytes, "all threads"},
       {"activations of a pass", activations,
-       text(rows, " rows: longest batch, ", tokens, " tokens", inputs.stacked_signs ? " x 2 signs" : "")},
+       text(rows, " rows: longest batch, ", tokens, " tokens", inputs.stacked_signs ? " x 2 signs" : "",
+            inputs.common_tokens > 0 ? text("; the first ", inputs.common_tokens, " of every prompt once") : "")},
       {"reading back the best checkpoint", read_back > activations ? read_back - activations : 0,
        "beyond the activations"},
       {"metadata and tokenizer", inputs.measured.vocabulary, "measured"},

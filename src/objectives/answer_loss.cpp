@@ -1,5 +1,7 @@
 #include "qzo/objectives/answer_loss.h"
 
+#include <tuple>
+
 #include "qzo/core/check.h"
 
 #include "objectives/scoring.h"
@@ -8,60 +10,78 @@ namespace qzo::objectives {
 
 namespace {
 
-using Examples = std::span<const PromptAnswer>;
+using Examples = std::span<const PromptAnswer* const>;
+using Values = std::vector<std::vector<float>>;  // [example][answer token], log-probabilities
 
-// One pass; log-probabilities of all answer tokens in order, per sign.
-std::vector<std::vector<float>> pass_log_probabilities(models::CausalLm& model, Examples examples,
-                                                       const models::ForwardContext& context) {
-  models::PackedBatch batch;
+std::vector<std::int64_t> add_example(models::PrefixTree& tree, const PromptAnswer& example, Sharing sharing) {
+  return predicting_rows(tree, example_root(tree, sharing), example.prompt, example.answer);
+}
+
+// One pass; per sign.
+std::vector<Values> pass_values(models::CausalLm& model, Examples examples, Sharing sharing,
+                                const models::ForwardContext& context) {
+  models::PrefixTree tree;
+  ScoredRows scored;
   std::vector<Query> queries;
-  for (const auto& [prompt, answer] : examples) {
-    QZO_CHECK(!prompt.empty() && !answer.empty(), "prompt of ", prompt.size(), " tokens, answer of ", answer.size());
-    // The row before a token predicts it; the last token is predicted, never computed.
-    const std::int64_t predicts_first = batch.rows() + static_cast<std::int64_t>(prompt.size()) - 1;
-    std::vector<std::int32_t> ids = prompt;
-    ids.insert(ids.end(), answer.begin(), answer.end() - 1);
-    batch.add(ids);
-    for (std::size_t t = 0; t < answer.size(); ++t) {
-      queries.push_back({static_cast<std::int64_t>(batch.scored.size()), answer[t]});
-      batch.scored.push_back(predicts_first + static_cast<std::int64_t>(t));
+  for (const PromptAnswer* example : examples) {
+    const std::vector<std::int64_t> rows = add_example(tree, *example, sharing);
+    for (std::size_t t = 0; t < rows.size(); ++t) queries.push_back({scored.index(rows[t]), example->answer[t]});
+  }
+  models::PackedBatch batch = tree.pack();
+  batch.scored = scored.rows();
+  const auto flat = log_probabilities(model, model.forward(batch, context), queries, context);
+  std::vector<Values> out(flat.size());
+  for (std::size_t sign = 0; sign < flat.size(); ++sign) {
+    auto next = flat[sign].begin();
+    for (const PromptAnswer* example : examples) {
+      const auto end = next + static_cast<std::ptrdiff_t>(example->answer.size());
+      out[sign].emplace_back(next, end);
+      next = end;
     }
   }
-  return log_probabilities(model, model.forward(batch, context), queries, context);
+  return out;
+}
+
+// Token by token in the order of the examples, however they were computed.
+double mean_loss(const Values& values, std::span<const std::size_t> index) {
+  double sum = 0;
+  std::int64_t tokens = 0;
+  for (const std::size_t i : index) {
+    for (const float value : values[i]) sum -= value;
+    tokens += static_cast<std::int64_t>(values[i].size());
+  }
+  return sum / static_cast<double>(tokens);
 }
 
 // Per sign.
-std::vector<double> mean_losses(models::CausalLm& model, const ObjectiveOptions& options, Examples examples,
-                                const quant::ScaleMode& mode) {
+std::vector<double> mean_losses(models::CausalLm& model, const ObjectiveOptions& options,
+                                std::span<const PromptAnswer> examples, const quant::ScaleMode& mode) {
   QZO_CHECK(!examples.empty());
-  std::int64_t answer_tokens = 0;
-  for (const PromptAnswer& example : examples) answer_tokens += static_cast<std::int64_t>(example.answer.size());
-  const auto rows = [&](std::size_t i) {
-    return static_cast<std::int64_t>(examples[i].prompt.size() + examples[i].answer.size()) - 1;
-  };
+  const auto once = distinct(examples, options.sharing,
+                             [](const PromptAnswer& example) { return std::tie(example.prompt, example.answer); });
+  const auto add = [&](models::PrefixTree& tree, std::size_t i) { add_example(tree, *once.items[i], options.sharing); };
+  const auto parts = passes(once.items.size(), options.max_tokens_per_pass, add);
   return for_signs(mode, options.stacked_signs, [&](const quant::ScaleMode& walked) {
     const models::ForwardContext context{walked, options.precision};
-    std::vector<double> losses(static_cast<std::size_t>(context.signs()), 0.0);
-    for (const auto& [begin, end] : passes(examples.size(), options.max_tokens_per_pass, rows)) {
-      const auto values = pass_log_probabilities(model, examples.subspan(begin, end - begin), context);
-      // Token by token, so that passes of any size sum in the same order.
-      for (std::size_t sign = 0; sign < losses.size(); ++sign) {
-        for (const float value : values[sign]) losses[sign] -= value;
-      }
-    }
-    for (double& loss : losses) loss /= static_cast<double>(answer_tokens);
+    const std::vector<Values> values = in_passes<Values>(parts, context, [&](std::size_t begin, std::size_t end) {
+      return pass_values(model, Examples(once.items).subspan(begin, end - begin), options.sharing, context);
+    });
+    std::vector<double> losses;
+    for (const Values& of_sign : values) losses.push_back(mean_loss(of_sign, once.index));
     return losses;
   });
 }
 
 }  // namespace
 
-zo::LossPair AnswerLoss::loss(Examples examples, const kernels::Probe& probe) {
+zo::LossPair AnswerLoss::loss(std::span<const PromptAnswer> examples, const kernels::Probe& probe) {
   const std::vector<double> losses = mean_losses(model_, options_, examples, {.probe = &probe});
   QZO_CHECK(losses.size() == 2, "a probe of both signs is needed");
   return {losses[0], losses[1]};
 }
 
-double AnswerLoss::loss(Examples examples) { return mean_losses(model_, options_, examples, {})[0]; }
+double AnswerLoss::loss(std::span<const PromptAnswer> examples) {
+  return mean_losses(model_, options_, examples, {})[0];
+}
 
 }  // namespace qzo::objectives

@@ -1,6 +1,7 @@
 #include "qzo/objectives/classification.h"
 
 #include <map>
+#include <tuple>
 
 #include "qzo/core/check.h"
 #include "qzo/tasks/metrics.h"
@@ -11,102 +12,99 @@ namespace qzo::objectives {
 
 namespace {
 
-using Examples = std::span<const tasks::Example>;
+using Examples = std::span<const tasks::Example* const>;
 using Scores = std::vector<std::vector<float>>;  // [example][candidate]
 
-// One pass: the packed batch, and what is asked of its scored rows.
+// One pass: its sequences, and what is asked of their rows, by example, candidate, token.
 struct Plan {
-  models::PackedBatch batch;
-  std::vector<std::int64_t> logit_rows;               // of the examples with one token a candidate, in order
-  std::map<std::int32_t, std::size_t> logit_columns;  // all their candidates' ids -> column
-  std::vector<Query> queries;                         // of all others, by example, candidate, token
-
-  std::int64_t score(std::int64_t row) {
-    batch.scored.push_back(row);
-    return static_cast<std::int64_t>(batch.scored.size()) - 1;
-  }
+  models::PrefixTree tree;
+  ScoredRows scored;
+  std::vector<Query> logits;             // of the examples with one token a candidate
+  std::vector<Query> log_probabilities;  // of all others
 };
 
-void add_candidates(Plan& plan, const tasks::Example& example, std::int64_t prompt) {
-  // Scored once: it predicts the first token of every candidate.
-  const std::int64_t prompt_end = example.unscored == 0 ? plan.score(plan.batch.rows() - 1) : -1;
-  const auto unscored = static_cast<std::size_t>(example.unscored);
-  for (const std::vector<std::int32_t>& candidate : example.candidates) {
-    QZO_CHECK(candidate.size() > unscored, "a candidate of ", candidate.size(), " tokens, ", unscored, " unscored");
-    const std::int64_t first = plan.batch.rows();
-    // The last token is predicted, never computed.
-    if (candidate.size() > 1) plan.batch.add(std::span(candidate).first(candidate.size() - 1), prompt);
-    for (std::size_t t = unscored; t < candidate.size(); ++t) {
-      const std::int64_t row = t == 0 ? prompt_end : plan.score(first + static_cast<std::int64_t>(t) - 1);
-      plan.queries.push_back({row, candidate[t]});
-    }
+// Per candidate the rows that predict its tokens.
+std::vector<std::vector<std::int64_t>> add_example(models::PrefixTree& tree, const tasks::Example& example,
+                                                   Sharing sharing) {
+  std::vector<std::vector<std::int64_t>> rows;
+  const std::int64_t root = example_root(tree, sharing);
+  for (const auto& candidate : example.candidates) {
+    const std::int64_t own = sharing == Sharing::kNothing ? tree.new_root() : root;
+    rows.push_back(predicting_rows(tree, own, example.prompt, candidate));
   }
+  return rows;
 }
 
-Plan make_plan(Examples examples) {
+Plan make_plan(Examples examples, Sharing sharing) {
   Plan plan;
-  for (const tasks::Example& example : examples) {
-    const std::int64_t prompt = plan.batch.add(example.prompt);
-    if (!example.single_token()) {
-      add_candidates(plan, example, prompt);
-      continue;
+  for (const tasks::Example* example : examples) {
+    const auto rows = add_example(plan.tree, *example, sharing);
+    const auto unscored = static_cast<std::size_t>(example->unscored);
+    auto& queries = example->single_token() ? plan.logits : plan.log_probabilities;
+    for (std::size_t k = 0; k < rows.size(); ++k) {
+      QZO_CHECK(rows[k].size() > unscored, "a candidate of ", rows[k].size(), " tokens, ", unscored, " unscored");
+      for (std::size_t t = unscored; t < rows[k].size(); ++t) {
+        queries.push_back({plan.scored.index(rows[k][t]), example->candidates[k][t]});
+      }
     }
-    plan.logit_rows.push_back(plan.score(plan.batch.rows() - 1));
-    for (const auto& candidate : example.candidates) plan.logit_columns.emplace(candidate[0], 0);
   }
-  std::size_t column = 0;
-  for (auto& entry : plan.logit_columns) entry.second = column++;
   return plan;
 }
 
-void fill_from_logits(models::CausalLm& model, const at::Tensor& hidden, const Plan& plan, Examples examples,
-                      const models::ForwardContext& context, std::vector<Scores>& out) {
-  if (plan.logit_rows.empty()) return;
+// logit(target | row), per sign, in the order of the queries.
+std::vector<std::vector<float>> asked_logits(models::CausalLm& model, const at::Tensor& hidden,
+                                             std::span<const Query> queries, const models::ForwardContext& context) {
+  std::map<std::int32_t, std::int64_t> columns;
+  for (const Query& query : queries) columns.emplace(query.target, 0);
   std::vector<std::int32_t> tokens;
-  for (const auto& entry : plan.logit_columns) tokens.push_back(entry.first);
-  const at::Tensor logits =
-      model.token_logits(rows_of_signs(hidden, plan.logit_rows, context.signs()), tokens, context).contiguous();
-  const float* row = logits.const_data_ptr<float>();
-  for (Scores& scores : out) {
-    for (std::size_t i = 0; i < examples.size(); ++i) {
-      if (!examples[i].single_token()) continue;
-      for (const auto& candidate : examples[i].candidates) {
-        scores[i].push_back(row[plan.logit_columns.at(candidate[0])]);
-      }
-      row += tokens.size();
-    }
+  for (auto& [token, column] : columns) {
+    column = static_cast<std::int64_t>(tokens.size());
+    tokens.push_back(token);
   }
-}
-
-void fill_from_log_probabilities(models::CausalLm& model, const at::Tensor& hidden, const Plan& plan, Examples examples,
-                                 const models::ForwardContext& context, std::vector<Scores>& out) {
-  if (plan.queries.empty()) return;
-  const auto values = log_probabilities(model, hidden, plan.queries, context);
+  const at::Tensor logits = model.token_logits(hidden, tokens, context).contiguous();
+  const auto scored = hidden.size(0) / context.signs();
+  std::vector<std::vector<float>> out(static_cast<std::size_t>(context.signs()));
   for (std::size_t sign = 0; sign < out.size(); ++sign) {
-    std::size_t next = 0;
-    for (std::size_t i = 0; i < examples.size(); ++i) {
-      if (examples[i].single_token()) continue;
-      for (const auto& candidate : examples[i].candidates) {
-        const std::size_t tokens = candidate.size() - static_cast<std::size_t>(examples[i].unscored);
-        double sum = 0;
-        for (std::size_t t = 0; t < tokens; ++t) sum += values[sign][next++];
-        out[sign][i].push_back(static_cast<float>(sum / static_cast<double>(tokens)));
-      }
+    const float* of_sign = logits.const_data_ptr<float>() + static_cast<std::int64_t>(sign) * scored * logits.size(1);
+    for (const Query& query : queries) {
+      out[sign].push_back(of_sign[query.row * logits.size(1) + columns.at(query.target)]);
     }
   }
-}
-
-// One pass; scores per sign.
-std::vector<Scores> pass_scores(models::CausalLm& model, Examples examples, const models::ForwardContext& context) {
-  const Plan plan = make_plan(examples);
-  const at::Tensor hidden = model.forward(plan.batch, context);
-  std::vector<Scores> out(static_cast<std::size_t>(context.signs()), Scores(examples.size()));
-  fill_from_logits(model, hidden, plan, examples, context, out);
-  fill_from_log_probabilities(model, hidden, plan, examples, context, out);
   return out;
 }
 
-double mean_cross_entropy(const Scores& scores, Examples examples) {
+// The mean of as many values as there are scored tokens, which are taken from the front.
+float take_mean(std::span<const float>& values, std::size_t tokens) {
+  double sum = 0;
+  for (const float value : values.first(tokens)) sum += value;
+  values = values.subspan(tokens);
+  return static_cast<float>(sum / static_cast<double>(tokens));
+}
+
+// One pass; scores per sign.
+std::vector<Scores> pass_scores(models::CausalLm& model, Examples examples, Sharing sharing,
+                                const models::ForwardContext& context) {
+  const Plan plan = make_plan(examples, sharing);
+  models::PackedBatch batch = plan.tree.pack();
+  batch.scored = plan.scored.rows();
+  const at::Tensor hidden = model.forward(batch, context);
+  std::vector<Scores> out(static_cast<std::size_t>(context.signs()), Scores(examples.size()));
+  std::vector<std::vector<float>> logits(out.size()), log_values(out.size());
+  if (!plan.logits.empty()) logits = asked_logits(model, hidden, plan.logits, context);
+  if (!plan.log_probabilities.empty()) log_values = log_probabilities(model, hidden, plan.log_probabilities, context);
+  for (std::size_t sign = 0; sign < out.size(); ++sign) {
+    std::span<const float> single = logits[sign], longer = log_values[sign];
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      auto& values = examples[i]->single_token() ? single : longer;
+      for (const auto& candidate : examples[i]->candidates) {
+        out[sign][i].push_back(take_mean(values, candidate.size() - static_cast<std::size_t>(examples[i]->unscored)));
+      }
+    }
+  }
+  return out;
+}
+
+double mean_cross_entropy(const Scores& scores, std::span<const tasks::Example> examples) {
   double total = 0;
   for (std::size_t i = 0; i < examples.size(); ++i) {
     total += tasks::cross_entropy(scores[i], static_cast<std::size_t>(examples[i].label));
@@ -116,31 +114,39 @@ double mean_cross_entropy(const Scores& scores, Examples examples) {
 
 }  // namespace
 
-std::vector<Scores> Classification::signed_scores(Examples examples, const quant::ScaleMode& mode) {
+std::vector<Scores> Classification::signed_scores(std::span<const tasks::Example> examples,
+                                                  const quant::ScaleMode& mode) {
   QZO_CHECK(!examples.empty());
+  const Sharing sharing = options_.sharing;
+  const auto once = distinct(examples, sharing, [](const tasks::Example& example) {
+    return std::tie(example.prompt, example.candidates, example.unscored);
+  });
+  const auto add = [&](models::PrefixTree& tree, std::size_t i) { add_example(tree, *once.items[i], sharing); };
+  const auto parts = passes(once.items.size(), options_.max_tokens_per_pass, add);
   return for_signs(mode, options_.stacked_signs, [&](const quant::ScaleMode& walked) {
     const models::ForwardContext context{walked, options_.precision};
-    std::vector<Scores> out(static_cast<std::size_t>(context.signs()));
-    const auto tokens = [&](std::size_t i) { return examples[i].tokens(); };
-    for (const auto& [begin, end] : passes(examples.size(), options_.max_tokens_per_pass, tokens)) {
-      const std::vector<Scores> part = pass_scores(model_, examples.subspan(begin, end - begin), context);
-      for (std::size_t sign = 0; sign < out.size(); ++sign) {
-        out[sign].insert(out[sign].end(), part[sign].begin(), part[sign].end());
-      }
+    const std::vector<Scores> scores = in_passes<Scores>(parts, context, [&](std::size_t begin, std::size_t end) {
+      return pass_scores(model_, Examples(once.items).subspan(begin, end - begin), sharing, context);
+    });
+    std::vector<Scores> out(scores.size());
+    for (std::size_t sign = 0; sign < out.size(); ++sign) {
+      for (const std::size_t i : once.index) out[sign].push_back(scores[sign][i]);
     }
     return out;
   });
 }
 
-zo::LossPair Classification::loss(Examples examples, const kernels::Probe& probe) {
+zo::LossPair Classification::loss(std::span<const tasks::Example> examples, const kernels::Probe& probe) {
   const std::vector<Scores> scores = signed_scores(examples, {.probe = &probe});
   QZO_CHECK(scores.size() == 2, "a probe of both signs is needed");
   return {mean_cross_entropy(scores[0], examples), mean_cross_entropy(scores[1], examples)};
 }
 
-double Classification::loss(Examples examples) { return mean_cross_entropy(signed_scores(examples, {})[0], examples); }
+double Classification::loss(std::span<const tasks::Example> examples) {
+  return mean_cross_entropy(signed_scores(examples, {})[0], examples);
+}
 
-Scores Classification::scores(Examples examples, bool rounded_scales) {
+Scores Classification::scores(std::span<const tasks::Example> examples, bool rounded_scales) {
   return signed_scores(examples, {.rounded = rounded_scales})[0];
 }
 

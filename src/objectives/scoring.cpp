@@ -3,23 +3,40 @@
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
 
+#include "qzo/core/check.h"
+
 namespace qzo::objectives {
 
-std::vector<std::pair<std::size_t, std::size_t>> passes(std::size_t items, std::int64_t limit,
-                                                        const std::function<std::int64_t(std::size_t)>& tokens) {
-  std::vector<std::pair<std::size_t, std::size_t>> out;
-  std::int64_t sum = 0;
+std::vector<std::int64_t> predicting_rows(models::PrefixTree& tree, std::int64_t root,
+                                          const std::vector<std::int32_t>& prompt,
+                                          const std::vector<std::int32_t>& answer) {
+  QZO_CHECK(!prompt.empty() && !answer.empty(), "prompt of ", prompt.size(), " tokens, answer of ", answer.size());
+  std::vector<std::int32_t> ids = prompt;
+  ids.insert(ids.end(), answer.begin(), answer.end() - 1);
+  std::vector<std::int64_t> rows = tree.add(ids, root);
+  rows.erase(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(prompt.size()) - 1);
+  return rows;
+}
+
+std::int64_t example_root(models::PrefixTree& tree, Sharing sharing) {
+  return sharing == Sharing::kBeginnings ? models::PrefixTree::kRoot : tree.new_root();
+}
+
+std::vector<Pass> passes(std::size_t items, std::int64_t limit,
+                         const std::function<void(models::PrefixTree& tree, std::size_t item)>& add) {
+  if (limit <= 0) return {{0, items}};
+  std::vector<Pass> out;
+  models::PrefixTree tree;
   std::size_t begin = 0;
   for (std::size_t i = 0; i < items; ++i) {
-    const std::int64_t count = tokens(i);
-    if (limit > 0 && i > begin && sum + count > limit) {
-      out.emplace_back(begin, i);
-      begin = i;
-      sum = 0;
-    }
-    sum += count;
+    add(tree, i);
+    if (i == begin || tree.rows() <= limit) continue;
+    out.emplace_back(begin, i);
+    begin = i;
+    tree = {};
+    add(tree, i);
   }
-  if (begin < items) out.emplace_back(begin, items);
+  out.emplace_back(begin, items);
   return out;
 }
 

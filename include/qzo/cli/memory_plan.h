@@ -24,6 +24,7 @@ struct MemoryInputs {
   std::int64_t batch_size = 1;
   std::int64_t max_tokens_per_pass = 0;
   std::vector<std::int64_t> lengths;  // tokens per example, longest first
+  std::int64_t common_tokens = 0;     // with which every prompt begins: computed once a pass
 };
 
 struct MemoryRow {

@@ -2,8 +2,8 @@
 // (model, examples) -> candidate scores and loss. Score of a candidate = mean log-probability of its scored tokens
 // after the prompt; loss = mean over examples of the cross-entropy over the scores (QZO and MeZO's "train as
 // classification"). Where every candidate of an example is one token, all share one sequence and their logits serve as
-// scores: the full-vocabulary normaliser cancels. Longer candidates continue the prompt's segment, so the prompt is
-// computed once. A NaN in a score reaches the loss. InternalError for an empty batch.
+// scores: the full-vocabulary normaliser cancels. No row of a pass is computed twice, see Sharing. A NaN in a score
+// reaches the loss. InternalError for an empty batch.
 
 #include <cstdint>
 #include <span>
@@ -15,12 +15,24 @@
 
 namespace qzo::objectives {
 
+// What is computed once instead of again; each value includes those before it. Which one changes no bit of a loss in
+// fp32, as with passes: programs take the last, the others are there to prove that.
+enum class Sharing : std::uint8_t {
+  kNothing,     // every candidate is a sequence of its own
+  kCandidates,  // the candidates of an example continue one prompt
+  kExamples,    // equal examples of a batch are one
+  kBeginnings,  // sequences of a pass are one as far as they begin alike: with the template's text before its first
+                // field at least, and whatever texts have in common behind it
+};
+
 struct ObjectiveOptions {
   ops::Precision precision = ops::Precision::kFp32;
   bool stacked_signs = true;  // twin pass; false: two walks, less activation memory, same bits
-  // Rows of one sign. 0 = no limit; otherwise a batch is computed in several passes, an example never cut. Same bits in
-  // fp32; in bf16 within its rounding, since a product may depend on the number of rows (ops/linear.h).
+  // Rows of one sign that are computed. 0 = no limit; otherwise a batch is computed in several passes, an example never
+  // cut. Same bits in fp32; in bf16 within its rounding, since a product may depend on the number of rows
+  // (ops/linear.h).
   std::int64_t max_tokens_per_pass = 0;
+  Sharing sharing = Sharing::kBeginnings;
 };
 
 class Classification {

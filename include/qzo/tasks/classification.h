@@ -35,7 +35,7 @@ struct Example {
   std::int64_t line = 0;                              // in the data file
   std::int64_t unscored = 0;  // leading ids of every candidate that are context only (merged boundary, see encode)
 
-  [[nodiscard]] std::int64_t tokens() const;  // rows that a packed pass computes for it
+  [[nodiscard]] std::int64_t tokens() const;  // rows that its candidates, continuing one prompt, ask for
   [[nodiscard]] bool single_token() const;    // every candidate is one token: all share the prompt's sequence
 };
 

@@ -49,6 +49,15 @@ TEST(MemoryPlan, a_pass_is_limited_but_holds_at_least_one_example) {
   EXPECT_EQ(activations(inputs), 0u);
 }
 
+TEST(MemoryPlan, what_all_prompts_begin_with_is_counted_once) {
+  MemoryInputs inputs = llama_7b();
+  inputs.lengths.assign(300, 100);
+  inputs.common_tokens = 20;
+  const std::uint64_t shared = activations(inputs);
+  inputs.common_tokens = 0;
+  EXPECT_EQ(shared * 1600, activations(inputs) * (1600 - 15 * 20));
+}
+
 TEST(MemoryPlan, total_is_the_sum_of_the_rows) {
   std::uint64_t sum = 0;
   for (const MemoryRow& row : plan_memory(llama_7b()).rows) sum += row.bytes;

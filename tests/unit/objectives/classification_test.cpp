@@ -22,8 +22,8 @@ Example example(Ids prompt, std::vector<Ids> candidates, std::int32_t label, std
 const std::vector<Example> kSingle = {example({1, 2, 3}, {{4}, {5}}, 0), example({7, 7}, {{5}, {4}}, 1),
                                       example({2}, {{6}, {4}, {9}}, 2)};
 const std::vector<Example> kLong = {example({1, 2, 3}, {{4, 5}, {6, 7, 8}}, 1),
-                                    example({9}, {{3, 3, 3}, {3, 3, 4}}, 0)};
-// One token and several, with merged boundaries, among examples of either kind.
+                                    example({9}, {{3, 3, 3}, {4, 3, 4}}, 0)};
+// One token and several, with merged boundaries, among examples of either kind; nothing to share across examples.
 const std::vector<Example> kMixed = {kSingle[0], example({4, 5}, {{6}, {7, 8}}, 1),
                                      example({3, 1}, {{10, 2}, {11, 12, 13}}, 0, 1), kSingle[2], kLong[1]};
 
@@ -162,7 +162,7 @@ TEST_F(ClassificationTest, passes_are_as_full_as_the_limit_allows) {
   for (int i = 0; i < 4; ++i) many.insert(many.end(), kSingle.begin(), kSingle.end());
   const auto rows_of_passes = [&](std::int64_t limit) {
     model_.calls.clear();
-    Classification(model_, {.max_tokens_per_pass = limit}).loss(many);
+    Classification(model_, {.max_tokens_per_pass = limit, .sharing = Sharing::kCandidates}).loss(many);
     std::vector<std::int64_t> rows;
     for (const auto& call : model_.calls) rows.push_back(call.rows);
     return rows;
