@@ -40,12 +40,16 @@ Order order_by_group(const CodeView& weight) {
   return order;
 }
 
+// Blocks of nearly equal depth: a short last one would cost as much around its products as a long one.
 void cut_into_blocks(ChunkPlan& plan) {
+  const std::int64_t blocks = (plan.depth + kBlockDepth - 1) / kBlockDepth;
+  const std::int64_t target = (plan.depth + blocks - 1) / blocks;
   plan.block = {0};
   std::int64_t depth = 0;
   for (std::int32_t c = 0; c < static_cast<std::int32_t>(plan.length.size()); ++c) {
     const std::int32_t length = plan.length[static_cast<std::size_t>(c)];
-    if (depth + length > kBlockDepth || c - plan.block.back() == kBlockChunks) {
+    const bool full = depth >= target || depth + length > kBlockDepth || c - plan.block.back() == kBlockChunks;
+    if (c > 0 && full) {
       plan.block.push_back(c);
       depth = 0;
     }

@@ -72,14 +72,16 @@ quant::LoadOptions quant_options(const config::RunConfig& config) {
   return options;
 }
 
-objectives::ObjectiveOptions objective_options(const config::RunConfig& config) {
+objectives::ObjectiveOptions evaluation_options(const config::RunConfig& config) {
   objectives::ObjectiveOptions options;
-  const std::string& precision = config.model.precision;
-  options.precision = precision == "auto"   ? ops::auto_precision()
-                      : precision == "bf16" ? ops::Precision::kBf16
-                                            : ops::Precision::kFp32;
   options.stacked_signs = config.zo.signs == "stacked";
   options.max_tokens_per_pass = config.train.max_tokens_per_pass;
+  return options;
+}
+
+objectives::ObjectiveOptions training_options(const config::RunConfig& config) {
+  objectives::ObjectiveOptions options = evaluation_options(config);
+  options.precision = ops::precision_from(config.model.precision);
   return options;
 }
 
@@ -128,7 +130,6 @@ Assembly assemble(config::LoadedConfig config) {
   out.config = std::move(config);
   config::check_files(out.config);
   const config::RunConfig& values = out.config.values;
-  config::resolve_auto(out.config, "model.precision", ops::precision_name(ops::auto_precision()));
 
   Stages stages;
   stages.run([&] { out.task = make_task(values.task); });

@@ -12,7 +12,6 @@
 #include "qzo/core/text.h"
 #include "qzo/core/thread_pool.h"
 #include "qzo/kernels/cpu_features.h"
-#include "qzo/ops/precision.h"
 
 namespace qzo::cli {
 namespace {
@@ -82,7 +81,6 @@ std::string machine_text() {
   out += core::text("CPU features     ", joined(cpu.flags), "\n");
   out += core::text("kernel variants  ", joined(supported_variants()),
                     "; in use: ", kernels::isa_name(kernels::active_isa()), "\n");
-  out += core::text("precision auto   ", ops::precision_name(ops::auto_precision()), "\n");
   out += core::text("threads          ", core::thread_count(), "\n");
   out += core::text("memory           ", core::human_bytes(pages * page), ", available ",
                     core::human_bytes(core::available_bytes()), "\n");

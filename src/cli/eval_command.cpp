@@ -121,7 +121,7 @@ void score_split(const EvalArguments& arguments, const config::LoadedConfig& con
                                {"split", arguments.split},
                                {"metrics", train::metrics_json(metrics)},
                                {"config", config::effective_json(config)},
-                               {"environment", environment_json(values.model.precision)}};
+                               {"environment", environment_json("fp32")}};
     core::write_file_atomically(arguments.json, report.dump(2) + "\n");
   }
   Table table({arguments.split, "n", "accuracy", "loss", "AUC"});
@@ -137,13 +137,12 @@ ExitCode eval_command(int argc, const char* const* argv) {
   const auto arguments = parse_eval(argc, argv);
   if (!arguments) return ExitCode::kDone;
   config::LoadedConfig config = read_config(*arguments);
-  config::resolve_auto(config, "model.precision", ops::precision_name(ops::auto_precision()));
   ops::configure_threads(config.values.model.threads);
   const fs::path checkpoint = find_checkpoint(arguments->model);
   const tasks::ClassificationTask task = make_task(config.values.task);
   const LoadedModel loaded = load_model(checkpoint, quant_options(config.values));
   const auto tokenizer = load_tokenizer(*loaded.checkpoint, *loaded.model);
-  objectives::Classification objective(*loaded.model, objective_options(config.values));
+  objectives::Classification objective(*loaded.model, evaluation_options(config.values));
   if (arguments->text || !arguments->fields.empty()) {
     answer_own_example(*arguments, config.values, task, *tokenizer, objective);
   } else {

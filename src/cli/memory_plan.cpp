@@ -8,6 +8,7 @@
 #include "qzo/core/text.h"
 #include "qzo/core/thread_pool.h"
 #include "qzo/kernels/quant_matmul.h"
+#include "qzo/kernels/scale_late.h"
 
 namespace qzo::cli {
 namespace {
@@ -60,8 +61,7 @@ std::int64_t floats_per_row(const models::ModelSummary& model) {
 
 std::uint64_t activation_bytes(const MemoryInputs& inputs, std::int64_t rows) {
   std::uint64_t bytes = bytes_of(rows * floats_per_row(inputs.model), 4);
-  // The input of a product once more as bf16.
-  if (inputs.bf16) bytes += bytes_of(rows * std::max(inputs.model.hidden, inputs.model.intermediate), 2);
+  bytes += bytes_of(rows * std::max(inputs.model.hidden, inputs.model.intermediate), inputs.bytes_per_rounded);
   return bytes;
 }
 
@@ -79,15 +79,15 @@ std::uint64_t MemoryPlan::total() const {
 }
 
 MemoryInputs memory_inputs(const Assembly& assembly, std::uint64_t runtime_bytes) {
-  // Outputs that bf16 products unpack at a time (ops/bf16_linear.cpp): once as fp32, once as bf16.
-  constexpr std::int64_t kDenseRows = 128, kDenseBytes = 4 + 2;
   const config::RunConfig& values = assembly.config.values;
   MemoryInputs out;
   out.runtime_bytes = runtime_bytes;
   for (const core::MappedFile& file : assembly.base.checkpoint->tensors.files())
     out.mapped_bytes += file.bytes().size();
   out.model = assembly.base.model->summary();
-  out.bf16 = objective_options(values).precision == ops::Precision::kBf16;
+  // Activations once more as a product wants them (kernels/cpu/late_matmul.cpp); "auto" may choose any.
+  const std::string& precision = values.model.precision;
+  out.bytes_per_rounded = precision == "fp32" ? 0 : precision == "int8" ? 2 : 4;
   const auto threads = static_cast<std::uint64_t>(core::thread_count());
   for (const quant::PackedWeight* weight : assembly.base.model->weights()) {
     out.master_bytes += size_in_memory(weight->scales);
@@ -95,8 +95,7 @@ MemoryInputs memory_inputs(const Assembly& assembly, std::uint64_t runtime_bytes
                       size_in_memory(weight->owned_group_of) + size_in_memory(weight->constant_groups);
     const std::uint64_t scales = size_in_memory(weight->scales) + size_in_memory(weight->minimum);
     if (weight->trainable) out.scale_buffer_bytes = std::max(out.scale_buffer_bytes, 2 * scales);
-    const std::uint64_t scratch =
-        out.bf16 ? bytes_of(weight->codes.in * kDenseRows, kDenseBytes) : kernels::matmul_scratch_bytes(weight->codes);
+    const std::uint64_t scratch = std::max(kernels::matmul_scratch_bytes(weight->codes), kernels::late_scratch_bytes());
     out.scratch_bytes = std::max(out.scratch_bytes, threads * scratch);
   }
   const Examples& examples = assembly.examples;

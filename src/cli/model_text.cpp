@@ -118,7 +118,8 @@ std::string zero_version_text(models::CausalLm& model, const io::Checkpoint& che
     if (weight->format != "gptq" || stored == nullptr || stored->bytes.empty()) continue;
     // Output 0 of group 0 stands in the lowest nibble.
     const auto raw = std::to_integer<std::uint8_t>(stored->bytes[0] & std::byte{0x0f});
-    ++(weight->codes.zeros[0] == raw ? v2 : v1);
+    const int zero = weight->codes.zeros != nullptr ? weight->codes.zeros[0] : weight->codes.zero;
+    ++(zero == raw ? v2 : v1);
   }
   if (v1 + v2 == 0) return "";
   return text("GPTQ zeros: v1 (the file stores zero - 1) in ", v1, " weights, v2 (the zero itself) in ", v2, "\n");

@@ -16,6 +16,7 @@
 #include "qzo/core/text.h"
 #include "qzo/ops/threads.h"
 
+#include "cli/choose_precision.h"
 #include "cli/dry_run.h"
 
 namespace qzo::cli {
@@ -73,7 +74,7 @@ HeldOut score_held_out(Assembly& assembly, const fs::path& tuned, ProgressReport
   const std::vector<tasks::Example>& examples = test ? assembly.examples.test : assembly.examples.dev;
   const auto scores = [&](const fs::path& path, std::span<const tasks::Example> part) {
     const LoadedModel loaded = load_model(path, quant_options(values));
-    objectives::Classification objective(*loaded.model, objective_options(values));
+    objectives::Classification objective(*loaded.model, evaluation_options(values));
     return score_examples(objective, part, values.train.batch_size, [&](double share) {
       reporter.show_status(text("scoring ", path.filename().string(), ": ", percent(share, 0)));
     });
@@ -104,11 +105,27 @@ std::string next_command(const Assembly& assembly, const fs::path& run) {
   return command;
 }
 
+// A run keeps the arithmetic it began with.
+void take_precision_of(const core::RunFolder& run, config::LoadedConfig& here) {
+  if (!fs::exists(run.config())) return;
+  const config::RunConfig there = config::from_effective_json(core::read_json(run.config()), run.config().string());
+  config::resolve_auto(here, "model.precision", there.model.precision);
+}
+
+void decide_precision(Assembly& assembly, ProgressReporter& reporter) {
+  if (assembly.config.values.model.precision != "auto") return;
+  const PrecisionChoice choice = choose_precision(
+      assembly, [&](double share) { reporter.show_status("choosing the precision: " + percent(share, 0)); });
+  config::resolve_auto(assembly.config, "model.precision", ops::precision_name(choice.precision));
+  reporter.on_message("precision " + choice.reason);
+}
+
 ExitCode train(const TrainArguments& arguments, Assembly& assembly, std::uint64_t runtime_bytes) {
   const core::RunFolder run{assembly.config.values.output.dir};
-  const train::LoopSettings settings = loop_settings(assembly);
   ProgressReporter reporter(arguments.json ? std::cout : std::cerr, progress_style(arguments.quiet, arguments.json),
                             terminal_columns());
+  decide_precision(assembly, reporter);
+  const train::LoopSettings settings = loop_settings(assembly);
   const MemoryInputs memory = memory_inputs(assembly, runtime_bytes);
   const std::uint64_t planned = plan_memory(memory).total();
   if (planned > usable_memory()) {
@@ -142,6 +159,7 @@ ExitCode train_command(int argc, const char* const* argv) {
   ops::configure_threads(config.values.model.threads);
   Assembly assembly = assemble(std::move(config));
   if (!arguments->resume.empty()) {
+    take_precision_of(core::RunFolder{assembly.config.values.output.dir}, assembly.config);
     refuse_changed_settings(core::RunFolder{assembly.config.values.output.dir}, assembly.config.values);
   }
   if (arguments->dry_run) {

@@ -41,7 +41,8 @@ void export_tuned(const io::Checkpoint& base, models::CausalLm& model, const std
 
 TrainingProblem::TrainingProblem(Assembly& assembly)
     : assembly_(assembly),
-      objective_(*assembly.base.model, objective_options(assembly.config.values)),
+      objective_(*assembly.base.model, training_options(assembly.config.values)),
+      evaluation_(*assembly.base.model, evaluation_options(assembly.config.values)),
       tensors_(trainable_scales(*assembly.base.model)),
       base_hash_(io::checkpoint_hash(*assembly.base.checkpoint)) {}
 
@@ -59,7 +60,7 @@ zo::LossPair TrainingProblem::loss(std::span<const std::int64_t> batch, const ke
 }
 
 tasks::Metrics TrainingProblem::evaluate(const std::function<void(double share)>& progress) {
-  return score_examples(objective_, assembly_.examples.dev, assembly_.config.values.train.batch_size, progress)
+  return score_examples(evaluation_, assembly_.examples.dev, assembly_.config.values.train.batch_size, progress)
       .metrics();
 }
 

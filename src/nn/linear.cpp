@@ -10,7 +10,8 @@ at::Tensor apply(const Linear& layer, const at::Tensor& x, const Walk& walk) {
   QZO_CHECK(rows % walk.signs == 0, rows, " rows for ", walk.signs, " signs");
   const quant::EffectiveScales scales = quant::effective_scales(layer.weight, walk.scales, walk.buffers);
   const std::int64_t split = walk.signs == 2 ? rows / 2 : rows;
-  return ops::quant_linear(x, layer.weight.codes, scales.plus, scales.minus, split, layer.bias, walk.precision);
+  return ops::quant_linear(x, layer.weight.codes, scales.plus, scales.minus, split, layer.bias, walk.precision,
+                           layer.weight.chunks);
 }
 
 }  // namespace qzo::nn

@@ -7,8 +7,8 @@
 #include "qzo/core/thread_pool.h"
 #include "qzo/kernels/quant_matmul.h"
 
-#include "ops/bf16_linear.h"
 #include "ops/checks.h"
+#include "ops/late_linear.h"
 
 namespace qzo::ops {
 namespace {
@@ -28,8 +28,7 @@ void check_weight(const kernels::CodeView& weight) {
   QZO_CHECK(weight.codes != nullptr && weight.out > 0 && weight.in > 0, "weight is [", weight.out, ", ", weight.in,
             "]");
   if (weight.layout == Layout::kGptq4) {
-    QZO_CHECK(weight.in % 8 == 0 && weight.group > 0 && weight.zeros != nullptr, "in ", weight.in, " group ",
-              weight.group);
+    QZO_CHECK(weight.in % 8 == 0 && weight.group > 0, "in ", weight.in, " group ", weight.group);
   } else if (weight.layout >= Layout::kQ4_0) {
     QZO_CHECK(weight.in % 32 == 0, "in ", weight.in, " is not made of blocks of 32");
   }
@@ -64,7 +63,7 @@ at::Tensor fp32_linear(const at::Tensor& x, const kernels::CodeView& weight, con
 
 at::Tensor quant_linear(const at::Tensor& x, const kernels::CodeView& weight, const kernels::ScaleView& plus,
                         const kernels::ScaleView& minus, std::int64_t split, std::span<const float> bias,
-                        Precision precision) {
+                        Precision precision, const kernels::ChunkPlan& chunks) {
   check_weight(weight);
   check_matrix(x, "x", weight.in);
   const std::int64_t rows = x.size(0);
@@ -73,8 +72,11 @@ at::Tensor quant_linear(const at::Tensor& x, const kernels::CodeView& weight, co
   if (split < rows) check_scales(weight, minus, "minus");
   QZO_CHECK(bias.empty() || static_cast<std::int64_t>(bias.size()) == weight.out, "bias has ", bias.size(),
             " values for ", weight.out, " outputs");
-  return precision == Precision::kFp32 ? fp32_linear(x, weight, plus, minus, split, bias)
-                                       : bf16_linear(x, weight, plus, minus, split, bias);
+  const std::optional<kernels::LateInputs> inputs = late_inputs(precision);
+  if (!inputs || !kernels::scale_late_supported(weight, *inputs))
+    return fp32_linear(x, weight, plus, minus, split, bias);
+  QZO_CHECK(chunks.depth >= weight.in, "chunks of ", chunks.depth, " inputs for a weight of ", weight.in);
+  return late_linear(x, weight, chunks, plus, minus, split, bias, *inputs);
 }
 
 at::Tensor dequantized_rows(const kernels::CodeView& weight, const kernels::ScaleView& scale,

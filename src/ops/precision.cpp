@@ -1,13 +1,42 @@
 #include "qzo/ops/precision.h"
 
-#include "qzo/kernels/cpu_features.h"
+#include "qzo/core/check.h"
 
 namespace qzo::ops {
 
-Precision auto_precision() {
-  return kernels::isa_supported(kernels::Isa::kAvx512Bf16) ? Precision::kBf16 : Precision::kFp32;
+std::string precision_name(Precision precision) {
+  switch (precision) {
+    case Precision::kFp32:
+      return "fp32";
+    case Precision::kBf16:
+      return "bf16";
+    case Precision::kBf16x2:
+      return "bf16x2";
+    case Precision::kInt8:
+      return "int8";
+  }
+  return "unknown";
 }
 
-std::string precision_name(Precision precision) { return precision == Precision::kFp32 ? "fp32" : "bf16"; }
+Precision precision_from(std::string_view name) {
+  for (const Precision precision : kAllPrecisions)
+    if (precision_name(precision) == name) return precision;
+  QZO_CHECK(false, "no precision is called ", name);
+  return Precision::kFp32;
+}
+
+std::optional<kernels::LateInputs> late_inputs(Precision precision) {
+  switch (precision) {
+    case Precision::kFp32:
+      return std::nullopt;
+    case Precision::kBf16:
+      return kernels::LateInputs::kBf16;
+    case Precision::kBf16x2:
+      return kernels::LateInputs::kBf16x2;
+    case Precision::kInt8:
+      return kernels::LateInputs::kInt8;
+  }
+  return std::nullopt;
+}
 
 }  // namespace qzo::ops

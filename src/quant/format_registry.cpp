@@ -90,7 +90,9 @@ PackedWeight load_weight(const io::Checkpoint& checkpoint, const WeightRequest& 
     match = format.get();
   }
   if (match == nullptr) refuse(checkpoint, request.name);
-  return match->load(checkpoint, request, options);
+  PackedWeight weight = match->load(checkpoint, request, options);
+  if (weight.quantized()) weight.chunks = kernels::make_chunk_plan(weight.codes);
+  return weight;
 }
 
 std::vector<io::ScaleField> scale_fields(const io::Checkpoint& checkpoint) {

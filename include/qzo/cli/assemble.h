@@ -54,7 +54,8 @@ std::string trained_formats(models::CausalLm& model);
 
 // Settings in the types of the parts that use them.
 quant::LoadOptions quant_options(const config::RunConfig& config);
-objectives::ObjectiveOptions objective_options(const config::RunConfig& config);
+objectives::ObjectiveOptions evaluation_options(const config::RunConfig& config);  // fp32
+objectives::ObjectiveOptions training_options(const config::RunConfig& config);    // model.precision, not "auto"
 train::LoopSettings loop_settings(const Assembly& assembly);
 
 }  // namespace qzo::cli

@@ -19,7 +19,7 @@ struct MemoryInputs {
   std::uint64_t scratch_bytes = 0;       // unpacked panels, all threads
   MeasuredBytes measured;
   models::ModelSummary model;
-  bool bf16 = false;
+  std::int64_t bytes_per_rounded = 0;  // of an activation, copied for a product
   bool stacked_signs = true;
   std::int64_t batch_size = 1;
   std::int64_t max_tokens_per_pass = 0;

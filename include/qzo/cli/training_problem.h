@@ -34,7 +34,8 @@ class TrainingProblem final : public train::Problem {
 
  private:
   Assembly& assembly_;
-  objectives::Classification objective_;
+  objectives::Classification objective_;   // steps: model.precision
+  objectives::Classification evaluation_;  // fp32
   std::vector<zo::TrainableScales> tensors_;
   std::uint64_t base_hash_;
 };

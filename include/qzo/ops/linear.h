@@ -12,11 +12,12 @@
 namespace qzo::ops {
 
 // y = x W^T (+ bias). x [rows, in] fp32 contiguous; y [rows, out] fp32. Rows [0, split) use `plus`, the rest `minus`.
-// bias: empty or [out]. Same bits for any thread count (kFp32: also for any batch and instruction set). InternalError
-// if dtype, shape or contiguity is wrong.
+// bias: empty or [out]. Same bits for any thread count and batch; for which instruction sets: scale_late.h (kFp32:
+// all). chunks: of the weight; needed unless kFp32. What has no scales (dense) or no int8 kernel (Q8_0) is multiplied
+// in fp32 whatever the mode. InternalError if dtype, shape or contiguity is wrong.
 at::Tensor quant_linear(const at::Tensor& x, const kernels::CodeView& weight, const kernels::ScaleView& plus,
                         const kernels::ScaleView& minus, std::int64_t split, std::span<const float> bias,
-                        Precision precision);
+                        Precision precision, const kernels::ChunkPlan& chunks = {});
 
 // Rows of a weight as fp32: [ids.size(), in] (embedding lookup; rows of the head for chosen tokens). InternalError if
 // an id is not a row.

@@ -9,6 +9,7 @@
 
 #include "qzo/core/dtype.h"
 #include "qzo/io/scale_patch.h"
+#include "qzo/kernels/scale_late.h"
 #include "qzo/kernels/weight_view.h"
 #include "qzo/kernels/zo_perturb.h"
 
@@ -45,7 +46,8 @@ struct PackedWeight {
   const std::byte* file_scales = nullptr;
   const std::byte* file_minimum = nullptr;
 
-  std::vector<std::uint8_t> owned_zeros;     // GPTQ zeros unpacked [groups, out]
+  kernels::ChunkPlan chunks;                 // order of the inputs in products with late scales; empty: dense
+  std::vector<std::uint8_t> owned_zeros;     // GPTQ zeros unpacked [groups, out]; empty: all are codes.zero
   std::vector<std::int32_t> owned_group_of;  // desc_act
   std::int64_t ambiguous_zeros = 0;          // GPTQ v1: stored 15, read as a true zero of 0 (formats/gptq.h says why)
 

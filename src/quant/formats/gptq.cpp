@@ -99,6 +99,14 @@ std::vector<std::int32_t> read_group_index(const io::TensorEntry& g_idx, std::in
   return group_of;
 }
 
+// Symmetric quantization has one zero point throughout: no need to keep it for every group, and cheaper to multiply.
+std::int32_t drop_constant_zeros(std::vector<std::uint8_t>& zeros) {
+  const std::uint8_t first = zeros.front();
+  if (std::ranges::any_of(zeros, [first](std::uint8_t zero) { return zero != first; })) return 0;
+  zeros = {};
+  return first;
+}
+
 class GptqFormat final : public Format {
  public:
   std::string name() const override { return "gptq"; }
@@ -133,12 +141,14 @@ class GptqFormat final : public Format {
     weight.format = name();
     weight.owned_group_of = read_group_index(g_idx, groups, group, tensors.describe(g_idx));
     set_true_zeros(qzeros, settings, options.gptq_zero_version, tensors.describe(qzeros), weight);
+    const std::int32_t constant_zero = drop_constant_zeros(weight.owned_zeros);
     weight.codes = {.layout = kernels::Layout::kGptq4,
                     .out = request.out,
                     .in = request.in,
                     .group = group,
                     .codes = qweight.bytes.data(),
-                    .zeros = weight.owned_zeros.data(),
+                    .zeros = weight.owned_zeros.empty() ? nullptr : weight.owned_zeros.data(),
+                    .zero = constant_zero,
                     .group_of = weight.owned_group_of.empty() ? nullptr : weight.owned_group_of.data()};
     weight.scale_shape = {groups, request.out};
     weight.scale_dtype = scales.dtype;

@@ -155,20 +155,9 @@ TEST(DequantizedRows, AnIdOutsideIsAnInternalError) {
   }
 }
 
-TEST(Precision, AutoFollowsTheCpu) {
-  EXPECT_EQ(auto_precision(), kernels::isa_supported(kernels::Isa::kAvx512Bf16) ? Precision::kBf16 : Precision::kFp32);
-  EXPECT_EQ(precision_name(Precision::kFp32), "fp32");
-  EXPECT_EQ(precision_name(Precision::kBf16), "bf16");
-}
-
-TEST(Threads, EveryWorkerRunsLibTorchSingleThreaded) {
-  configure_threads(2);
-  std::vector<int> seen(64, 0);
-  core::parallel_for(64,
-                     [&](std::int64_t piece, int) { seen[static_cast<std::size_t>(piece)] = at::get_num_threads(); });
-  EXPECT_EQ(seen, std::vector<int>(64, 1));
-  EXPECT_EQ(core::thread_count(), 2);
-  configure_threads(1);
+TEST(Precision, NamesAndBack) {
+  for (const Precision precision : kAllPrecisions) EXPECT_EQ(precision_from(precision_name(precision)), precision);
+  EXPECT_THROW(precision_from("fp16"), core::InternalError);
 }
 
 }  // namespace
