@@ -73,12 +73,16 @@ inline void tile_rows(const LateTile& tile, std::int64_t row) {
     for (unsigned r = 0; r < R; ++r)
       total[r][0] = total[r][1] = tile.constant_shift ? broadcast4(x + r * tile.row_bytes + tile.sums + c * 4)
                                                       : _mm256_setzero_si256();
-    for (std::int64_t k = 0; k < length; k += 32, activations += 32, panel += 32 * kWidth) {
-      asm volatile("" ::: "memory");  // totals stay in memory
-      dot_short<R>(activations, tile.row_bytes, panel, length - k < 32 ? length - k : 32, total);
+    if (length <= 32) {
+      dot_short<R>(activations, tile.row_bytes, panel, length, total);
+    } else {
+      for (std::int64_t k = 0; k < length; k += 32) {
+        asm volatile("" ::: "memory");  // totals stay in memory
+        dot_short<R>(activations + k, tile.row_bytes, panel + k * kWidth, length - k < 32 ? length - k : 32, total);
+      }
     }
-    activations += length % 32 == 0 ? 0 : length % 32 - 32;
-    panel += length % 32 == 0 ? 0 : (length % 32 - 32) * kWidth;
+    activations += length;
+    panel += length * kWidth;
 #pragma GCC unroll 4
     for (unsigned r = 0; r < R; ++r) add_chunk(tile, x + r * tile.row_bytes, c, total[r], sum[r]);
     asm volatile("" ::: "memory");  // or gcc moves the sums into registers again

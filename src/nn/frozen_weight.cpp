@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "qzo/core/check.h"
+#include "qzo/core/profile.h"
 #include "qzo/core/thread_pool.h"
 #include "qzo/kernels/transformer.h"
 #include "qzo/ops/linear.h"
@@ -26,10 +27,12 @@ FrozenWeight::FrozenWeight(const quant::PackedWeight& weight)
     : weight_(weight), scales_(quant::effective_scales(weight, {.rounded = !weight.minimum.empty()}, buffers_).plus) {}
 
 at::Tensor logits(const FrozenWeight& head, const at::Tensor& hidden) {
+  const core::ProfileScope profile(core::Part::kHead);
   return multiply(hidden, head.codes(), head.scales());
 }
 
 at::Tensor token_logits(const FrozenWeight& head, const at::Tensor& hidden, std::span<const std::int32_t> tokens) {
+  const core::ProfileScope profile(core::Part::kHead);
   const at::Tensor rows = ops::dequantized_rows(head.codes(), head.scales(), tokens);
   const kernels::CodeView dense{.layout = kernels::Layout::kDenseF32,
                                 .out = rows.size(0),
@@ -40,6 +43,7 @@ at::Tensor token_logits(const FrozenWeight& head, const at::Tensor& hidden, std:
 
 std::vector<float> log_probabilities(const FrozenWeight& head, const at::Tensor& hidden,
                                      std::span<const std::int32_t> targets) {
+  const core::ProfileScope profile(core::Part::kHead);
   const std::int64_t rows = hidden.size(0);
   const std::int64_t tokens = head.rows();
   QZO_CHECK(rows == static_cast<std::int64_t>(targets.size()), rows, " rows for ", targets.size(), " targets");

@@ -1,6 +1,7 @@
 #include "qzo/nn/linear.h"
 
 #include "qzo/core/check.h"
+#include "qzo/core/profile.h"
 #include "qzo/ops/linear.h"
 
 namespace qzo::nn {
@@ -8,8 +9,12 @@ namespace qzo::nn {
 at::Tensor apply(const Linear& layer, const at::Tensor& x, const Walk& walk) {
   const std::int64_t rows = x.size(0);
   QZO_CHECK(rows % walk.signs == 0, rows, " rows for ", walk.signs, " signs");
-  const quant::EffectiveScales scales = quant::effective_scales(layer.weight, walk.scales, walk.buffers);
+  const quant::EffectiveScales scales = [&] {
+    const core::ProfileScope profile(core::Part::kNoise);
+    return quant::effective_scales(layer.weight, walk.scales, walk.buffers);
+  }();
   const std::int64_t split = walk.signs == 2 ? rows / 2 : rows;
+  const core::ProfileScope profile(core::Part::kMatmul);
   return ops::quant_linear(x, layer.weight.codes, scales.plus, scales.minus, split, layer.bias, walk.precision,
                            layer.weight.chunks);
 }

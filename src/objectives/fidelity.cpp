@@ -75,8 +75,9 @@ std::vector<Fidelity> measure_fidelity(models::CausalLm& model, const ObjectiveO
   return out;
 }
 
-double learning_rate_of(const Fidelity& fidelity, double relative_speed) {
-  const bool usable = std::abs(fidelity.slope - 1) <= 0.05;  // false for NaN
+double learning_speed(const Fidelity& fidelity, double relative_speed, int draws) {
+  const double granted = 0.05 + 2 * fidelity.error / std::sqrt(draws);
+  const bool usable = std::abs(fidelity.slope - 1) <= granted;  // false for NaN
   return usable ? relative_speed / (1 + fidelity.error * fidelity.error) : 0;
 }
 

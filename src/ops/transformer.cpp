@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include "qzo/core/profile.h"
 #include "qzo/core/thread_pool.h"
 
 #include "ops/checks.h"
@@ -31,6 +32,7 @@ void check_same_shape(const at::Tensor& a, const at::Tensor& b) {
 }  // namespace
 
 at::Tensor rms_norm(const at::Tensor& x, std::span<const float> weight, float eps) {
+  const core::ProfileScope profile(core::Part::kElementwise);
   const auto width = static_cast<std::int64_t>(weight.size());
   check_matrix(x, "x", width);
   at::Tensor out = at::empty_like(x);
@@ -44,6 +46,7 @@ at::Tensor rms_norm(const at::Tensor& x, std::span<const float> weight, float ep
 
 void rope_(at::Tensor& x, std::int64_t heads, std::int64_t head_dim, std::span<const std::int32_t> positions,
            const RopeTable& table, kernels::RopePairing pairing) {
+  const core::ProfileScope profile(core::Part::kElementwise);
   const std::int64_t width = heads * head_dim;
   check_matrix(x, "x", width);
   const auto tokens = static_cast<std::int64_t>(positions.size());
@@ -60,6 +63,7 @@ void rope_(at::Tensor& x, std::int64_t heads, std::int64_t head_dim, std::span<c
 }
 
 void swiglu_(at::Tensor& gate, const at::Tensor& up) {
+  const core::ProfileScope profile(core::Part::kElementwise);
   check_same_shape(gate, up);
   auto* target = gate.data_ptr<float>();
   const float* source = up.const_data_ptr<float>();
@@ -68,6 +72,7 @@ void swiglu_(at::Tensor& gate, const at::Tensor& up) {
 }
 
 void add_(at::Tensor& a, const at::Tensor& b) {
+  const core::ProfileScope profile(core::Part::kElementwise);
   check_same_shape(a, b);
   auto* target = a.data_ptr<float>();
   const float* source = b.const_data_ptr<float>();
@@ -78,6 +83,7 @@ void add_(at::Tensor& a, const at::Tensor& b) {
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      std::span<const std::vector<kernels::RowRange>> visible, std::span<const std::int64_t> query_rows,
                      std::int64_t signs, std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim) {
+  const core::ProfileScope profile(core::Part::kAttention);
   const std::int64_t width = heads * head_dim, kv_width = kv_heads * head_dim;
   const auto keys = static_cast<std::int64_t>(visible.size());
   const auto queries = query_rows.empty() ? keys : static_cast<std::int64_t>(query_rows.size());

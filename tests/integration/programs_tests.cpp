@@ -1,12 +1,14 @@
 // The real programs on the tiny model: exit codes, messages, files, and that run, export, diff and replay agree.
 
+#include "qzo/core/text.h"
+
 #include "support/programs.h"
 
 namespace qzo::tests {
 namespace {
 
 TEST_F(Cli, help_version_and_documentation) {
-  for (const char* program : {"qzo-train", "qzo-eval", "qzo-inspect", "qzo-replay"}) {
+  for (const char* program : {"qzo-train", "qzo-eval", "qzo-inspect", "qzo-replay", "qzo-bench"}) {
     Outcome outcome = run(program, {"--help"});
     EXPECT_EQ(outcome.code, 0) << program;
     EXPECT_TRUE(contains(outcome.out, "Usage: " + std::string(program))) << outcome.out;
@@ -220,6 +222,52 @@ TEST_F(Cli, broken_checkpoints_are_refused_with_exit_code_2) {
     ++count;
   }
   EXPECT_GE(count, 15);
+}
+
+class Precisions : public Cli, public testing::WithParamInterface<const char*> {};
+INSTANTIATE_TEST_SUITE_P(all, Precisions, testing::Values("fp32", "bf16", "bf16x2", "int8", "auto"));
+
+// In every precision: the same bits with one and two threads, with signs one after the other and in small passes, and
+// replay rebuilds the checkpoint.
+TEST_P(Precisions, threads_signs_passes_and_replay_keep_the_bits) {
+  const std::string precision = core::text("model.precision=", GetParam());
+  Outcome outcome = run("qzo-train", training("tiny.json", "run", {"--set", precision}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const std::string decided = Json::parse(read(folder_ / "run/environment.json"))["precision"];
+  EXPECT_NE(decided, "auto");
+  EXPECT_EQ(contains(outcome.err, "precision " + decided + ": "), std::string(GetParam()) == "auto") << outcome.err;
+  outcome = run("qzo-train", training("tiny.json", "other",
+                                      {"--set", precision, "--set", "model.threads=2", "--set", "zo.signs=sequential",
+                                       "--set", "train.max_tokens_per_pass=40"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(read(folder_ / "run/held_out.json"), read(folder_ / "other/held_out.json"));
+  outcome = run("qzo-inspect", {"--diff", path("run"), path("other")});
+  EXPECT_TRUE(contains(outcome.out, "verdict: identical")) << outcome.out;
+  outcome = run("qzo-replay", {(tiny() / "gptq").string(), path("run"), path("again"), "--verify"});
+  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
+}
+
+TEST_F(Cli, a_resumed_run_keeps_the_precision_it_chose) {
+  ASSERT_EQ(run("qzo-train", training("tiny.json", "run", {"--set", "model.precision=auto"})).code, 0);
+  const Outcome outcome =
+      run("qzo-train", training("tiny.json", "run", {"--set", "model.precision=auto", "--resume", "auto"}));
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_FALSE(contains(outcome.err, "probes of")) << outcome.err;
+}
+
+TEST_F(Cli, benchmarks_of_a_step_and_of_fidelity) {
+  Outcome outcome = run("qzo-bench", {"step", "--config", recipe("tiny.json"), "--repeats", "3", "--any-load", "--json",
+                                      path("step.json")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json step = Json::parse(read(folder_ / "step.json"));
+  ASSERT_EQ(step["results"].size(), 4u);
+  EXPECT_GT(step["results"][0]["parts"]["matmul"], 0);
+  outcome = run("qzo-bench", {"fidelity", "--config", recipe("tiny.json"), "--draws", "4", "--any-load", "--precision",
+                              "int8", "--json", path("fidelity.json")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_GT(Json::parse(read(folder_ / "fidelity.json"))["results"][0]["error"], 0);
+  EXPECT_EQ(run("qzo-bench", {}).code, 2);
+  EXPECT_EQ(run("qzo-bench", {"step", "--config", path("absent.json")}).code, 2);
 }
 
 }  // namespace

@@ -15,8 +15,8 @@
 
 namespace qzo::objectives {
 
-// What is computed once instead of again; each value includes those before it. Which one changes no bit of a loss in
-// fp32, as with passes: programs take the last, the others are there to prove that.
+// What is computed once instead of again; each value includes those before it. Which one changes no bit of a loss:
+// programs take the last, the others are there to prove that.
 enum class Sharing : std::uint8_t {
   kNothing,     // every candidate is a sequence of its own
   kCandidates,  // the candidates of an example continue one prompt
@@ -29,8 +29,7 @@ struct ObjectiveOptions {
   ops::Precision precision = ops::Precision::kFp32;
   bool stacked_signs = true;  // twin pass; false: two walks, less activation memory, same bits
   // Rows of one sign that are computed. 0 = no limit; otherwise a batch is computed in several passes, an example never
-  // cut. Same bits in fp32; in bf16 within its rounding, since a product may depend on the number of rows
-  // (ops/linear.h).
+  // cut. Same bits.
   std::int64_t max_tokens_per_pass = 0;
   Sharing sharing = Sharing::kBeginnings;
 };

@@ -35,8 +35,8 @@ std::vector<Fidelity> measure_fidelity(models::CausalLm& model, const ObjectiveO
                                        const std::function<void(double share)>& progress);
 
 // Noise in d that has nothing to do with z only adds variance: a mode with relative error r and f times the speed
-// learns about f / (1 + r^2) times as fast. A mode whose slope is not within 5 % of 1 is biased and out of the
-// question.
-double learning_rate_of(const Fidelity& fidelity, double relative_speed);  // 0 if out of the question
+// learns about f / (1 + r^2) times as fast. A mode whose slope is not within 5 % of 1 is biased and out of the question
+// (0); `draws`: how many it was measured with, two standard errors r / sqrt(draws) of the slope are granted.
+double learning_speed(const Fidelity& fidelity, double relative_speed, int draws);
 
 }  // namespace qzo::objectives

@@ -51,12 +51,31 @@ double relative_error(const at::Tensor& got, const at::Tensor& truth) {
   return ((got.to(at::kDouble) - truth).norm() / truth.norm()).item<double>();
 }
 
+kernels::ChunkPlan chunks_of(const RandomWeight& weight) {
+  const kernels::CodeView view = weight.view();
+  return view.layout <= Layout::kDenseBF16 ? kernels::ChunkPlan{} : kernels::make_chunk_plan(view);
+}
+
 class QuantLinear : public testing::Test {
  protected:
   void TearDown() override { configure_threads(1); }
 };
 
-TEST_F(QuantLinear, BothPrecisionsAgreeWithDouble) {
+double tolerance(Precision precision) {
+  switch (precision) {
+    case Precision::kFp32:
+      return 1e-6;
+    case Precision::kBf16x2:
+      return 1e-5;
+    case Precision::kBf16:
+      return 3e-3;
+    case Precision::kInt8:
+      return 1e-2;
+  }
+  return 0;
+}
+
+TEST_F(QuantLinear, EveryPrecisionAgreesWithDouble) {
   configure_threads(2);
   for (const auto& shape : all_layouts(200, 160)) {
     SCOPED_TRACE(layout_name(shape));
@@ -64,36 +83,52 @@ TEST_F(QuantLinear, BothPrecisionsAgreeWithDouble) {
     const at::Tensor x = random_matrix(19, 160);
     const test::Floats bias = weight.uniform_vector(200);
     const at::Tensor truth = truth_of(x, weight, 7, bias);
-    const auto run = [&](Precision precision) {
-      return quant_linear(x, weight.view(), weight.plus(), weight.minus(), 7, bias, precision);
-    };
-    EXPECT_LT(relative_error(run(Precision::kFp32), truth), 1e-6);
-    // Two operands and the result rounded to 8 bits of mantissa: well below 3 * 2^-8 in the mean.
-    const double bf16_error = relative_error(run(Precision::kBf16), truth);
-    EXPECT_LT(bf16_error, 6e-3);
-    EXPECT_GT(bf16_error, 1e-4) << "bf16 rounds nothing?";
+    for (const Precision precision : kAllPrecisions) {
+      SCOPED_TRACE(precision_name(precision));
+      const auto inputs = late_inputs(precision);
+      const double error = relative_error(
+          quant_linear(x, weight.view(), weight.plus(), weight.minus(), 7, bias, precision, chunks_of(weight)), truth);
+      const bool rounded = inputs && kernels::scale_late_supported(weight.view(), *inputs);
+      EXPECT_LT(error, rounded ? tolerance(precision) : 1e-6);
+      EXPECT_TRUE(!rounded || error > tolerance(precision) / 1000) << "nothing was rounded?";
+    }
   }
 }
 
 TEST_F(QuantLinear, WithoutAProbeMinusScalesAreNotNeeded) {
   RandomWeight weight({Layout::kQ4_1, 48, 64});
   const at::Tensor x = random_matrix(5, 64);
-  for (const auto precision : {Precision::kFp32, Precision::kBf16}) {
-    const at::Tensor y = quant_linear(x, weight.view(), weight.plus(), {}, 5, {}, precision);
-    EXPECT_LT(relative_error(y, truth_of(x, weight, 5, {})), 6e-3);
+  for (const auto precision : kAllPrecisions) {
+    const at::Tensor y = quant_linear(x, weight.view(), weight.plus(), {}, 5, {}, precision, chunks_of(weight));
+    EXPECT_LT(relative_error(y, truth_of(x, weight, 5, {})), tolerance(precision));
   }
 }
 
 TEST_F(QuantLinear, OneAndTwoThreadsGiveTheSameBits) {
-  for (const auto precision : {Precision::kFp32, Precision::kBf16})
+  for (const auto precision : kAllPrecisions)
     for (const auto& shape : all_layouts(272, 96)) {
       RandomWeight weight(shape);
       const at::Tensor x = random_matrix(1100, 96);
       const auto run = [&](int threads) {
         configure_threads(threads);
-        return quant_linear(x, weight.view(), weight.plus(), weight.minus(), 550, {}, precision);
+        return quant_linear(x, weight.view(), weight.plus(), weight.minus(), 550, {}, precision, chunks_of(weight));
       };
       EXPECT_TRUE(at::equal(run(1), run(2))) << layout_name(shape) << ' ' << precision_name(precision);
+    }
+}
+
+// Passes of other sizes must not change a bit.
+TEST_F(QuantLinear, ARowDoesNotDependOnTheNumberOfRows) {
+  configure_threads(2);
+  for (const auto precision : kAllPrecisions)
+    for (const auto& shape : all_layouts(200, 96)) {
+      RandomWeight weight(shape);
+      const at::Tensor x = random_matrix(700, 96);
+      const auto run = [&](std::int64_t rows) {
+        return quant_linear(x.narrow(0, 0, rows), weight.view(), weight.plus(), weight.minus(), rows, {}, precision,
+                            chunks_of(weight));
+      };
+      EXPECT_TRUE(at::equal(run(700).narrow(0, 0, 37), run(37))) << layout_name(shape);
     }
 }
 
@@ -110,8 +145,9 @@ TEST_F(QuantLinear, SplitAnywhereAmongRowChunks) {
 
 TEST_F(QuantLinear, NoRowsGiveNoRows) {
   RandomWeight weight({Layout::kQ8_0, 24, 32});
-  for (const auto precision : {Precision::kFp32, Precision::kBf16})
-    EXPECT_EQ(quant_linear(random_matrix(0, 32), weight.view(), weight.plus(), {}, 0, {}, precision).sizes(),
+  for (const auto precision : kAllPrecisions)
+    EXPECT_EQ(quant_linear(random_matrix(0, 32), weight.view(), weight.plus(), {}, 0, {}, precision, chunks_of(weight))
+                  .sizes(),
               at::IntArrayRef({0, 24}));
 }
 

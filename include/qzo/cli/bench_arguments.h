@@ -1,0 +1,28 @@
+#pragma once
+// Command line of qzo-bench.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace qzo::cli {
+
+enum class Benchmark : std::uint8_t { kKernels, kStep, kFidelity };
+
+struct BenchArguments {
+  Benchmark benchmark = Benchmark::kKernels;
+  std::filesystem::path config;  // step, fidelity
+  std::vector<std::string> overrides;
+  std::vector<std::string> precisions;  // empty: all
+  int repeats = 7;
+  int draws = 64;  // fidelity
+  std::int64_t rows = 1024;
+  bool quick = false;
+  bool any_load = false;  // measure although other programs run
+  std::filesystem::path json;
+};
+std::optional<BenchArguments> parse_bench(int argc, const char* const* argv);
+
+}  // namespace qzo::cli

@@ -1,0 +1,29 @@
+#pragma once
+// The benchmarks of qzo-bench: each prints a table and returns what --json writes.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "qzo/cli/assemble.h"
+#include "qzo/cli/bench_arguments.h"
+#include "qzo/core/json_file.h"
+
+namespace qzo::cli {
+
+core::Json bench_kernels(const BenchArguments& arguments);
+core::Json bench_step(const BenchArguments& arguments, Assembly& assembly);
+core::Json bench_fidelity(const BenchArguments& arguments, Assembly& assembly);
+
+std::vector<ops::Precision> chosen_precisions(const BenchArguments& arguments);
+
+struct Spread {
+  double median = 0, least = 0, most = 0;
+};
+Spread spread_of(std::vector<double> values);
+double seconds_of(const std::function<void()>& work);
+
+// Share of the processors that other programs use, measured for a moment.
+double busy_share();
+
+}  // namespace qzo::cli
