@@ -62,8 +62,7 @@ inline void tile_rows(const LateTile& tile, std::int64_t row) {
   float* y = tile.y + row * tile.ldy;
   alignas(32) float sum[R][kWidth];  // in memory: the partial sums need the registers
   for (unsigned r = 0; r < R; ++r)
-    Avx2Lanes::store(sum[r],
-                     tile.starts ? Avx2Lanes::zero() : load_some<Avx2Lanes>(y + r * tile.ldy, tile.columns));
+    Avx2Lanes::store(sum[r], tile.starts ? Avx2Lanes::zero() : load_some<Avx2Lanes>(y + r * tile.ldy, tile.columns));
   const auto* panel = static_cast<const std::byte*>(tile.panel);
   const std::byte* activations = x + tile.activations;
   for (std::int64_t c = 0; c < tile.chunks; ++c) {
@@ -71,8 +70,8 @@ inline void tile_rows(const LateTile& tile, std::int64_t row) {
     __m256i total[R][2];
 #pragma GCC unroll 4
     for (unsigned r = 0; r < R; ++r)
-      total[r][0] = total[r][1] = tile.constant_shift ? broadcast4(x + r * tile.row_bytes + tile.sums + c * 4)
-                                                      : _mm256_setzero_si256();
+      total[r][0] = total[r][1] =
+          tile.constant_shift ? broadcast4(x + r * tile.row_bytes + tile.sums + c * 4) : _mm256_setzero_si256();
     if (length <= 32) {
       dot_short<R>(activations, tile.row_bytes, panel, length, total);
     } else {
