@@ -24,7 +24,7 @@ inline void dot_short(const std::byte* x, std::int64_t row_bytes, const std::byt
 #pragma GCC unroll 4
   for (unsigned r = 0; r < R; ++r) part[r][0] = part[r][1] = _mm256_setzero_si256();
 #pragma GCC unroll 1
-  for (const std::byte* end = x + inputs; x < end; x += 4, panel += 4 * kWidth) {
+  for (const std::byte* end = x + inputs; x < end; x += 4, panel += std::ptrdiff_t{4} * kWidth) {
     const __m256i w0 = load(panel), w1 = load(panel + 32);
 #pragma GCC unroll 4
     for (unsigned r = 0; r < R; ++r) {
@@ -45,7 +45,7 @@ inline void dot_short(const std::byte* x, std::int64_t row_bytes, const std::byt
 inline void add_chunk(const LateTile& tile, const std::byte* x, std::int64_t c, const __m256i* total, float* sum) {
   const __m256 scale = broadcast_float(x + tile.scales + c * 4);
   const float* weight_scales = tile.weight_scales + c * kWidth;
-  for (int h = 0; h < 2; ++h) {
+  for (std::ptrdiff_t h = 0; h < 2; ++h) {
     const __m256 both = _mm256_mul_ps(scale, _mm256_loadu_ps(weight_scales + 8 * h));
     __m256 value = _mm256_fmadd_ps(_mm256_cvtepi32_ps(total[h]), both, _mm256_load_ps(sum + 8 * h));
     if (tile.weight_offsets != nullptr) {
