@@ -107,7 +107,7 @@ template <unsigned W, class Body>
 inline void for_chunks_with_zeros(const PanelJob& job, Body body) {
   const CodeView& weight = job.weight;
   alignas(64) std::int32_t zeros[W] = {};
-  const std::int32_t constant = weight.layout == Layout::kQ4_0 ? 8 : weight.layout == Layout::kGptq4 ? weight.zero : 0;
+  const std::int32_t constant = constant_zero(weight);
   for (unsigned n = 0; n < W; ++n) zeros[n] = constant;
   std::int64_t word = 0;
   for (std::int64_t c = job.first_chunk; c < job.first_chunk + job.chunks; ++c) {

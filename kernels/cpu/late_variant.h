@@ -92,7 +92,7 @@ struct LateKernel {
 const LateKernel& late_kernel(LateInputs inputs);  // of active_isa()
 
 Shift shift_of(const CodeView& weight, LateInputs inputs);
-std::int32_t constant_zero(const CodeView& weight);
+std::int32_t constant_zero(const CodeView& weight);  // where `zeros` is null; 0 for layouts without zero points
 
 // One file each; kBf16 and kBf16x2 without AVX512_BF16 share a kernel over fp32.
 const LateKernel& late_float_portable(LateInputs inputs);

@@ -154,11 +154,20 @@ Assembly assemble(config::LoadedConfig config) {
   return out;
 }
 
+kernels::EpsMode eps_mode(const config::RunConfig& config) {
+  return config.zo.eps_mode == "relative" ? kernels::EpsMode::kRelative : kernels::EpsMode::kAbsolute;
+}
+
+std::span<const tasks::Example> sample_batch(const Assembly& assembly) {
+  const std::vector<tasks::Example>& train = assembly.examples.train;
+  return {train.data(), std::min(train.size(), static_cast<std::size_t>(assembly.config.values.train.batch_size))};
+}
+
 train::LoopSettings loop_settings(const Assembly& assembly) {
   const config::RunConfig& values = assembly.config.values;
   train::LoopSettings out;
   out.zo.eps = values.zo.eps;
-  out.zo.eps_mode = values.zo.eps_mode == "relative" ? kernels::EpsMode::kRelative : kernels::EpsMode::kAbsolute;
+  out.zo.eps_mode = eps_mode(values);
   out.zo.clip = values.zo.clip;
   out.zo.floor = values.zo.floor;
   out.zo.directions = static_cast<int>(values.zo.directions);

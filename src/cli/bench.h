@@ -23,7 +23,4 @@ struct Spread {
 Spread spread_of(std::vector<double> values);
 double seconds_of(const std::function<void()>& work);
 
-// Share of the processors that other programs use, measured for a moment.
-double busy_share();
-
 }  // namespace qzo::cli

@@ -1,13 +1,8 @@
 #include "qzo/cli/bench_arguments.h"
 
-#include <iostream>
-
-#include <CLI/CLI.hpp>
-
-#include "qzo/core/build_info.h"
-#include "qzo/core/error.h"
-#include "qzo/core/text.h"
 #include "qzo/ops/precision.h"
+
+#include "cli/command_line.h"
 
 namespace qzo::cli {
 namespace {
@@ -20,15 +15,14 @@ std::vector<std::string> precision_names() {
 
 void common_options(CLI::App& app, BenchArguments& out) {
   app.add_option("--json", out.json, "Write the results to this file");
-  app.add_option("--precision", out.precisions, "Only this one; may be repeated")
-      ->allow_extra_args(false)
+  repeated(app, "--precision", out.precisions, "Only this one; may be repeated")
       ->check(CLI::IsMember(precision_names()));
   app.add_flag("--any-load", out.any_load, "Measure although other programs keep the machine busy");
 }
 
 void recipe_options(CLI::App& app, BenchArguments& out) {
   app.add_option("--config", out.config, "Recipe (JSON)")->required();
-  app.add_option("--set", out.overrides, "KEY=VALUE, overrides the recipe; may be repeated")->allow_extra_args(false);
+  repeated(app, "--set", out.overrides, "KEY=VALUE, overrides the recipe; may be repeated");
 }
 
 }  // namespace
@@ -36,7 +30,7 @@ void recipe_options(CLI::App& app, BenchArguments& out) {
 std::optional<BenchArguments> parse_bench(int argc, const char* const* argv) {
   BenchArguments out;
   CLI::App app("Measures kernels, a training step, or how faithful its derivative is in each precision.", "qzo-bench");
-  app.set_version_flag("--version", core::build_text());
+  prepare(app);
   app.require_subcommand(1);
   auto* kernels = app.add_subcommand("kernels", "Matrix products beside LibTorch's dense at::linear, in one process");
   kernels->add_option("--rows", out.rows, "Rows of both signs together")->check(CLI::Range(2, 1 << 20));
@@ -50,14 +44,7 @@ std::optional<BenchArguments> parse_bench(int argc, const char* const* argv) {
   recipe_options(*step, out);
   recipe_options(*fidelity, out);
   for (CLI::App* command : {kernels, step, fidelity}) common_options(*command, out);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& request) {
-    app.exit(request, std::cout, std::cerr);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw core::UserError(core::text(error.what(), " (qzo-bench --help shows the usage)"));
-  }
+  if (!parse(app, argc, argv)) return std::nullopt;
   out.benchmark = step->parsed() ? Benchmark::kStep : fidelity->parsed() ? Benchmark::kFidelity : Benchmark::kKernels;
   return out;
 }

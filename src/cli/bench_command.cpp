@@ -37,6 +37,14 @@ Jiffies read_jiffies() {
   return out;
 }
 
+// Share of the processors that other programs use, measured for a moment.
+double busy_share() {
+  const Jiffies before = read_jiffies();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+  const Jiffies after = read_jiffies();
+  return after.all > before.all ? (after.busy - before.busy) / (after.all - before.all) : 0;
+}
+
 void refuse_a_busy_machine(const BenchArguments& arguments) {
   const double busy = busy_share();
   if (busy <= kBusy) return;
@@ -49,13 +57,6 @@ void refuse_a_busy_machine(const BenchArguments& arguments) {
 }
 
 }  // namespace
-
-double busy_share() {
-  const Jiffies before = read_jiffies();
-  std::this_thread::sleep_for(std::chrono::milliseconds(1000));
-  const Jiffies after = read_jiffies();
-  return after.all > before.all ? (after.busy - before.busy) / (after.all - before.all) : 0;
-}
 
 Spread spread_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());

@@ -12,15 +12,12 @@ namespace qzo::cli {
 
 core::Json bench_fidelity(const BenchArguments& arguments, Assembly& assembly) {
   const config::RunConfig& values = assembly.config.values;
-  const std::vector<tasks::Example>& train = assembly.examples.train;
-  const std::span<const tasks::Example> batch(
-      train.data(), std::min(train.size(), static_cast<std::size_t>(values.train.batch_size)));
+  const std::span<const tasks::Example> batch = sample_batch(assembly);
   const std::vector<ops::Precision> precisions = chosen_precisions(arguments);
-  const objectives::FidelityOptions options{
-      .eps = static_cast<float>(values.zo.eps),
-      .mode = values.zo.eps_mode == "relative" ? kernels::EpsMode::kRelative : kernels::EpsMode::kAbsolute,
-      .draws = arguments.draws,
-      .seed = static_cast<std::uint64_t>(values.train.seed)};
+  const objectives::FidelityOptions options{.eps = static_cast<float>(values.zo.eps),
+                                            .mode = eps_mode(values),
+                                            .draws = arguments.draws,
+                                            .seed = static_cast<std::uint64_t>(values.train.seed)};
   ProgressReporter reporter(std::cerr, progress_style(false, false), 80);
   const auto measured =
       objectives::measure_fidelity(*assembly.base.model, evaluation_options(values), batch, options, precisions,

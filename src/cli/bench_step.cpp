@@ -24,9 +24,7 @@ Times measure(Assembly& assembly, ops::Precision precision, int repeats) {
   objectives::ObjectiveOptions options = evaluation_options(values);
   options.precision = precision;
   objectives::Classification objective(*assembly.base.model, options);
-  const std::vector<tasks::Example>& train = assembly.examples.train;
-  const std::span<const tasks::Example> batch(
-      train.data(), std::min(train.size(), static_cast<std::size_t>(values.train.batch_size)));
+  const std::span<const tasks::Example> batch = sample_batch(assembly);
   std::vector<zo::TrainableScales> tensors = trainable_scales(*assembly.base.model);
   const zo::QzoSettings settings = loop_settings(assembly).zo;
   Times out;

@@ -45,16 +45,13 @@ PrecisionChoice choose_precision(const Assembly& assembly, const std::function<v
   if (tried.empty()) return {Precision::kFp32, text("fp32: nothing is faster on this CPU (", isa, ")")};
 
   const config::RunConfig& values = assembly.config.values;
-  const std::vector<tasks::Example>& train = assembly.examples.train;
-  const std::span<const tasks::Example> examples(
-      train.data(), std::min(train.size(), static_cast<std::size_t>(values.train.batch_size)));
+  const std::span<const tasks::Example> examples = sample_batch(assembly);
   std::vector<Precision> precisions;
   for (const Candidate& candidate : tried) precisions.push_back(candidate.precision);
-  const objectives::FidelityOptions options{
-      .eps = static_cast<float>(values.zo.eps),
-      .mode = values.zo.eps_mode == "relative" ? kernels::EpsMode::kRelative : kernels::EpsMode::kAbsolute,
-      .draws = kDraws,
-      .seed = static_cast<std::uint64_t>(values.train.seed)};
+  const objectives::FidelityOptions options{.eps = static_cast<float>(values.zo.eps),
+                                            .mode = eps_mode(values),
+                                            .draws = kDraws,
+                                            .seed = static_cast<std::uint64_t>(values.train.seed)};
   const std::vector<objectives::Fidelity> measured = objectives::measure_fidelity(
       *assembly.base.model, evaluation_options(values), examples, options, precisions, progress);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 
 #include "qzo/core/check.h"
 
@@ -67,11 +68,15 @@ std::vector<Fidelity> measure_fidelity(models::CausalLm& model, const ObjectiveO
                                        std::span<const ops::Precision> precisions,
                                        const std::function<void(double share)>& progress) {
   QZO_CHECK(!examples.empty() && fidelity.draws > 0, examples.size(), " examples, ", fidelity.draws, " draws");
-  std::vector<ops::Precision> all = {ops::Precision::kFp32};
-  all.insert(all.end(), precisions.begin(), precisions.end());
-  const std::vector<Series> series = draw(model, options, examples, fidelity, all, progress);
+  std::vector<ops::Precision> drawn = {ops::Precision::kFp32};
+  std::ranges::copy_if(precisions, std::back_inserter(drawn),
+                       [](ops::Precision precision) { return precision != ops::Precision::kFp32; });
+  const std::vector<Series> series = draw(model, options, examples, fidelity, drawn, progress);
   std::vector<Fidelity> out;
-  for (std::size_t p = 1; p < all.size(); ++p) out.push_back(compare(series[0], series[p], all[p]));
+  for (const ops::Precision precision : precisions) {
+    const auto at = std::ranges::find(drawn, precision) - drawn.begin();
+    out.push_back(compare(series[0], series[static_cast<std::size_t>(at)], precision));
+  }
   return out;
 }
 

@@ -56,6 +56,10 @@ std::string trained_formats(models::CausalLm& model);
 quant::LoadOptions quant_options(const config::RunConfig& config);
 objectives::ObjectiveOptions evaluation_options(const config::RunConfig& config);  // fp32
 objectives::ObjectiveOptions training_options(const config::RunConfig& config);    // model.precision, not "auto"
+kernels::EpsMode eps_mode(const config::RunConfig& config);
 train::LoopSettings loop_settings(const Assembly& assembly);
+
+// The first examples of the training set, as many as a step takes: what is measured on.
+std::span<const tasks::Example> sample_batch(const Assembly& assembly);
 
 }  // namespace qzo::cli

@@ -4,11 +4,11 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <new>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "support/aligned.h"
 #include "support/each_isa.h"
 #include "support/floats.h"
 #include "support/random_weight.h"
@@ -27,17 +27,8 @@ using test::WeightShape;
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kUntouched = 12345.0F;
 
-struct Scratch {
-  explicit Scratch(const CodeView& weight)
-      : memory(::operator new (matmul_scratch_bytes(weight), std::align_val_t{64})) {}
-  ~Scratch() { ::operator delete (memory, std::align_val_t{64}); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  void* memory;
-};
-
 void quant_matmul(const MatmulProblem& problem) {
-  const Scratch scratch(problem.weight);
+  const test::Aligned scratch(matmul_scratch_bytes(problem.weight));
   for (std::int64_t piece = 0; piece < matmul_pieces(problem.weight); ++piece)
     quant_matmul_piece(problem, piece, scratch.memory);
 }

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <new>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "qzo/kernels/quant_matmul.h"
 
+#include "support/aligned.h"
 #include "support/each_isa.h"
 #include "support/floats.h"
 #include "support/random_weight.h"
@@ -17,6 +17,7 @@
 namespace qzo::kernels {
 namespace {
 
+using test::Aligned;
 using test::Floats;
 using test::for_each_isa;
 using test::layout_name;
@@ -27,15 +28,6 @@ using test::WeightShape;
 constexpr LateInputs kAllInputs[] = {LateInputs::kBf16, LateInputs::kBf16x2, LateInputs::kInt8};
 constexpr float kUntouched = 12345.0F;
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-
-struct Aligned {
-  explicit Aligned(std::size_t size) : memory(::operator new (size, std::align_val_t{64})) {}
-  ~Aligned() { ::operator delete (memory, std::align_val_t{64}); }
-  Aligned(const Aligned&) = delete;
-  Aligned& operator=(const Aligned&) = delete;
-  [[nodiscard]] std::byte* bytes() const { return static_cast<std::byte*>(memory); }
-  void* memory;
-};
 
 // x with a stride wider than its rows (NaN behind each), y prefilled: nothing outside may be read or written.
 struct Case {
