@@ -30,7 +30,11 @@ void unpack_pairs(const PanelJob& job) {
   });
 }
 
-inline __m512bh as_pairs(__m512i v) { return reinterpret_cast<__m512bh>(v); }
+// sum += a * w, pairwise. In assembly because gcc 12 keeps the sums in two sets of registers around the intrinsic, and
+// spills.
+inline void add_products(__m512& sum, __m512i a, __m512i w) {
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(w));
+}
 
 template <bool kTwoParts>
 struct Bf16 {
@@ -44,22 +48,21 @@ struct Bf16 {
     for (unsigned r = 0; r < R; ++r) part[r][0] = part[r][1] = _mm512_setzero_ps();
     const std::byte* activations = x + tile.activations + k * 2;
     const std::byte* low = x + tile.low + k * 2;
-#pragma GCC unroll 2
+#pragma GCC unroll 1
     for (std::int64_t i = 0; i < length * 2; i += 4) {
-      const __m512bh w0 = as_pairs(load_panel(panel + i * kTileWidth));
-      const __m512bh w1 = as_pairs(load_panel(panel + i * kTileWidth + 64));
+      const __m512i w0 = load_panel(panel + i * kTileWidth), w1 = load_panel(panel + i * kTileWidth + 64);
 #pragma GCC unroll 8
       for (unsigned r = 0; r < R; ++r) {
-        const __m512bh a = as_pairs(broadcast4(activations + r * tile.row_bytes + i));
-        part[r][0] = _mm512_dpbf16_ps(part[r][0], a, w0);
-        part[r][1] = _mm512_dpbf16_ps(part[r][1], a, w1);
+        const __m512i a = broadcast4(activations + r * tile.row_bytes + i);
+        add_products(part[r][0], a, w0);
+        add_products(part[r][1], a, w1);
       }
       if constexpr (kTwoParts) {
 #pragma GCC unroll 8
         for (unsigned r = 0; r < R; ++r) {
-          const __m512bh a = as_pairs(broadcast4(low + r * tile.row_bytes + i));
-          part[r][0] = _mm512_dpbf16_ps(part[r][0], a, w0);
-          part[r][1] = _mm512_dpbf16_ps(part[r][1], a, w1);
+          const __m512i a = broadcast4(low + r * tile.row_bytes + i);
+          add_products(part[r][0], a, w0);
+          add_products(part[r][1], a, w1);
         }
       }
     }

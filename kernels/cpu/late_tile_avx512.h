@@ -17,12 +17,9 @@ namespace {
 inline constexpr unsigned kTileWidth = 32;
 inline constexpr unsigned kTileRows = 6;
 
-// The second vector of a panel's last columns may have none.
-inline __m512 load_columns(const float* p, std::int64_t left) {
-  return left > 0 ? load_some<Avx512Lanes>(p, left).v : _mm512_setzero_ps();
-}
-inline void store_columns(float* p, __m512 v, std::int64_t left) {
-  if (left > 0) store_some<Avx512Lanes>(p, {v}, left);
+// Lanes of the columns that exist, in a vector that begins `left` columns before their end; none where left <= 0.
+inline __mmask16 columns_mask(std::int64_t left) {
+  return static_cast<__mmask16>(left >= 16 ? 0xffffU : left <= 0 ? 0U : (1U << left) - 1U);
 }
 inline __m512 broadcast_float(const std::byte* p) { return _mm512_set1_ps(read<float>(p)); }
 inline __m512i broadcast4(const std::byte* p) { return _mm512_set1_epi32(read<std::int32_t>(p)); }
@@ -32,11 +29,12 @@ template <class Dot, unsigned R>
 inline void tile_rows(const LateTile& tile, std::int64_t row) {
   const std::byte* x = tile.x + row * tile.row_bytes;
   float* y = tile.y + row * tile.ldy;
+  const __mmask16 columns0 = columns_mask(tile.columns), columns1 = columns_mask(tile.columns - 16);
   __m512 sum[R][2];
 #pragma GCC unroll 8
   for (unsigned r = 0; r < R; ++r) {
-    sum[r][0] = tile.starts ? _mm512_setzero_ps() : load_columns(y + r * tile.ldy, tile.columns);
-    sum[r][1] = tile.starts ? _mm512_setzero_ps() : load_columns(y + r * tile.ldy + 16, tile.columns - 16);
+    sum[r][0] = tile.starts ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(columns0, y + r * tile.ldy);
+    sum[r][1] = tile.starts ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(columns1, y + r * tile.ldy + 16);
   }
   const auto* panel = static_cast<const std::byte*>(tile.panel);
   std::int64_t k = 0;
@@ -70,8 +68,8 @@ inline void tile_rows(const LateTile& tile, std::int64_t row) {
       sum[r][0] = _mm512_add_ps(sum[r][0], _mm512_loadu_ps(tile.bias));
       sum[r][1] = _mm512_add_ps(sum[r][1], _mm512_loadu_ps(tile.bias + 16));
     }
-    store_columns(y + r * tile.ldy, sum[r][0], tile.columns);
-    store_columns(y + r * tile.ldy + 16, sum[r][1], tile.columns - 16);
+    _mm512_mask_storeu_ps(y + r * tile.ldy, columns0, sum[r][0]);
+    _mm512_mask_storeu_ps(y + r * tile.ldy + 16, columns1, sum[r][1]);
   }
 }
 
