@@ -53,10 +53,14 @@ struct Block {
   bool last;
 };
 
-// GPTQ has its scales as [groups, out], GGUF as [out, in / 32].
-float scale_at(const CodeView& weight, const float* values, std::int64_t column, std::int64_t group) {
-  return weight.layout == Layout::kGptq4 ? values[group * weight.out + column]
-                                         : values[column * (weight.in / 32) + group];
+// How scales lie: GPTQ [groups, out], GGUF [out, in / 32].
+struct ScaleStride {
+  std::int64_t column;
+  std::int64_t group;
+};
+ScaleStride scale_stride(const CodeView& weight) {
+  if (weight.layout == Layout::kGptq4) return {.column = 1, .group = weight.out};
+  return {.column = weight.in / 32, .group = 1};
 }
 
 class Piece {
@@ -108,29 +112,49 @@ class Piece {
     }
   }
 
-  // The block's scales and offsets of one sign as [panel][chunk][width]; columns beyond the weight's get 0.
-  void gather(const Block& block, const ScaleView& view, std::size_t sign) {
-    const CodeView& weight = problem_.weight;
-    const bool offsets = shift_ == Shift::kOffsets;
-    float* scale = scratch_.scales[sign].data();
-    float* offset = scratch_.offsets[sign].data();
+  // The block's values of one sign as [panel][chunk][width]; columns beyond the weight's get 0.
+  void gather(const Block& block, const float* values, float* out) const {
+    const ScaleStride stride = scale_stride(problem_.weight);
+    const std::int64_t width = kernel_.width;
+    for (std::int64_t panel = 0; panel < columns_; panel += width, out += block.chunks * width) {
+      const std::int64_t inside = width_at(panel);
+      for (std::int64_t n = 0; n < inside; ++n) {
+        const float* column = values + (first_column_ + panel + n) * stride.column;
+        for (std::int64_t c = 0; c < block.chunks; ++c)
+          out[c * width + n] = column[plan_.group[block.first_chunk + c] * stride.group];
+      }
+      for (std::int64_t n = inside; n < width; ++n)
+        for (std::int64_t c = 0; c < block.chunks; ++c) out[c * width + n] = 0.0F;
+    }
+  }
+
+  // -scale * zero: what GPTQ's zero points add for each unit of an activation sum.
+  void offsets_of_zeros(const Block& block, const float* scale, float* offset) const {
     for (std::int64_t panel = 0; panel < columns_; panel += kernel_.width)
-      for (std::int64_t c = block.first_chunk; c < block.first_chunk + block.chunks; ++c)
-        for (std::int64_t n = panel; n < panel + kernel_.width; ++n, ++scale, ++offset) {
-          const bool inside = n < columns_;
-          const std::int64_t column = first_column_ + n;
-          const std::int64_t group = plan_.group[c];
-          *scale = inside ? scale_at(weight, view.scales, column, group) : 0.0F;
-          if (!offsets) continue;
-          *offset = !inside                          ? 0.0F
-                    : weight.layout == Layout::kQ4_1 ? scale_at(weight, view.offsets, column, group)
-                                                     : -*scale * weight.zeros[group * weight.out + column];
-        }
+      for (std::int64_t c = block.first_chunk; c < block.first_chunk + block.chunks; ++c) {
+        const std::uint8_t* zeros =
+            problem_.weight.zeros + plan_.group[c] * problem_.weight.out + first_column_ + panel;
+        const std::int64_t inside = width_at(panel);
+        for (std::int64_t n = 0; n < kernel_.width; ++n, ++scale, ++offset)
+          *offset = n < inside ? -*scale * zeros[n] : 0.0F;
+      }
+  }
+
+  void gather_scales(const Block& block, const ScaleView& view, std::size_t sign) {
+    float* scales = scratch_.scales[sign].data();
+    gather(block, view.scales, scales);
+    if (shift_ != Shift::kOffsets) return;
+    float* offsets = scratch_.offsets[sign].data();
+    if (view.offsets != nullptr) {
+      gather(block, view.offsets, offsets);
+    } else {
+      offsets_of_zeros(block, scales, offsets);
+    }
   }
 
   void multiply(const Block& block, const ScaleView& view, std::size_t sign, std::int64_t begin, std::int64_t end) {
     if (begin == end) return;
-    gather(block, view, sign);
+    gather_scales(block, view, sign);
     for (std::int64_t row = begin; row < end; row += kRowBlock)
       for (std::int64_t column = 0; column < columns_; column += kernel_.width)
         multiply_rows(block, sign, row, std::min(kRowBlock, end - row), column);
