@@ -207,6 +207,12 @@ std::int64_t late_row_bytes(const CodeView& weight, const ChunkPlan& plan, LateI
   return layout_of(plan, inputs, shift_of(weight, inputs)).bytes;
 }
 
+bool same_late_rows(const CodeView& a, const ChunkPlan& plan_a, const CodeView& b, const ChunkPlan& plan_b,
+                    LateInputs inputs) {
+  return a.in == b.in && shift_of(a, inputs) == shift_of(b, inputs) && constant_zero(a) == constant_zero(b) &&
+         plan_a.length == plan_b.length && plan_a.source == plan_b.source;
+}
+
 void late_prepare(const CodeView& weight, const ChunkPlan& plan, LateInputs inputs, const float* x, std::int64_t ldx,
                   std::int64_t rows, std::byte* out) {
   const Shift shift = shift_of(weight, inputs);

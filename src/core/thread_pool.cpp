@@ -55,7 +55,7 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  void run(std::int64_t pieces, const std::function<void(std::int64_t, int)>& body) {
+  void run(std::int64_t pieces, const PieceBody& body) {
     pieces_ = pieces;
     body_ = &body;
     error_ = nullptr;
@@ -128,7 +128,7 @@ class Pool {
   std::atomic<std::int64_t> next_{0};
   std::atomic<int> busy_{0};
   std::int64_t pieces_ = 0;
-  const std::function<void(std::int64_t, int)>* body_ = nullptr;
+  const PieceBody* body_ = nullptr;
   std::exception_ptr error_;
   bool stopping_ = false;
 };
@@ -163,7 +163,7 @@ void set_thread_start_hook(std::function<void()> hook) {
   if (state().hook) state().hook();
 }
 
-void parallel_for(std::int64_t pieces, const std::function<void(std::int64_t piece, int worker)>& body) {
+void parallel_for(std::int64_t pieces, PieceBody body) {
   if (pieces <= 0) return;
   if (current_worker >= 0) {
     for (std::int64_t piece = 0; piece < pieces; ++piece) body(piece, current_worker);

@@ -2,12 +2,11 @@
 
 #include "qzo/core/check.h"
 #include "qzo/core/profile.h"
-#include "qzo/ops/linear.h"
 
 namespace qzo::nn {
 
-at::Tensor apply(const Linear& layer, const at::Tensor& x, const Walk& walk) {
-  const std::int64_t rows = x.size(0);
+at::Tensor apply(const Linear& layer, const ops::LinearInput& x, const Walk& walk) {
+  const std::int64_t rows = x.x().size(0);
   QZO_CHECK(rows % walk.signs == 0, rows, " rows for ", walk.signs, " signs");
   const quant::EffectiveScales scales = [&] {
     const core::ProfileScope profile(core::Part::kNoise);

@@ -1,9 +1,7 @@
 #include "objectives/scoring.h"
 
-#include <ATen/ops/index_select.h>
-#include <ATen/ops/tensor.h>
-
 #include "qzo/core/check.h"
+#include "qzo/ops/transformer.h"
 
 namespace qzo::objectives {
 
@@ -47,7 +45,7 @@ at::Tensor rows_of_signs(const at::Tensor& hidden, std::span<const std::int64_t>
   for (std::int64_t sign = 0; sign < signs; ++sign) {
     for (const std::int64_t row : rows) all.push_back(sign * scored + row);
   }
-  return hidden.index_select(0, at::tensor(all, at::kLong));
+  return ops::select_rows(hidden, all);
 }
 
 std::vector<std::vector<float>> log_probabilities(models::CausalLm& model, const at::Tensor& hidden,

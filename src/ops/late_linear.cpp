@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "qzo/core/thread_pool.h"
+#include "qzo/ops/buffers.h"
 
 #include "ops/checks.h"
 
@@ -17,29 +18,53 @@ constexpr std::int64_t kRowsPerPiece = 16;
 constexpr std::int64_t kEnoughTasks = 16;
 constexpr std::int64_t kLeastRows = 128;
 
+std::int64_t rows_of_chunk(const kernels::CodeView& weight, std::int64_t rows) {
+  const std::int64_t wanted =
+      std::min(ceil_div(kEnoughTasks, kernels::late_pieces(weight)), ceil_div(rows, kLeastRows));
+  return ceil_div(rows, wanted);
+}
+
 }  // namespace
 
-at::Tensor late_linear(const at::Tensor& x, const kernels::CodeView& weight, const kernels::ChunkPlan& plan,
-                       const kernels::ScaleView& plus, const kernels::ScaleView& minus, std::int64_t split,
-                       std::span<const float> bias, kernels::LateInputs inputs) {
-  const std::int64_t rows = x.size(0);
-  at::Tensor y = at::empty({rows, weight.out}, x.options());
-  if (rows == 0) return y;
-  const std::int64_t row_bytes = kernels::late_row_bytes(weight, plan, inputs);
-  const at::Tensor prepared = at::empty({rows, row_bytes}, at::kByte);  // LibTorch aligns to 64
-  auto* prepared_rows = reinterpret_cast<std::byte*>(prepared.data_ptr<std::uint8_t>());
+std::int64_t late_row_chunks(const kernels::CodeView& weight, std::int64_t rows) {
+  return ceil_div(rows, rows_of_chunk(weight, rows));
+}
+
+const at::Tensor& LinearInput::late_rows(const kernels::CodeView& weight, const kernels::ChunkPlan& chunks,
+                                         kernels::LateInputs inputs) const {
+  if (weight_ != nullptr && inputs_ == inputs && same_late_rows(*weight_, *chunks_, weight, chunks, inputs))
+    return rows_;
+  const std::int64_t rows = x_.size(0);
+  const std::int64_t row_bytes = kernels::late_row_bytes(weight, chunks, inputs);
+  rows_.reset();
+  rows_ = byte_buffer(rows * row_bytes);
+  auto* target = reinterpret_cast<std::byte*>(rows_.data_ptr<std::uint8_t>());
   core::parallel_for(ceil_div(rows, kRowsPerPiece), [&](std::int64_t piece, int) {
     const std::int64_t first = piece * kRowsPerPiece;
-    kernels::late_prepare(weight, plan, inputs, x.const_data_ptr<float>() + first * weight.in, weight.in,
-                          std::min(kRowsPerPiece, rows - first), prepared_rows + first * row_bytes);
+    kernels::late_prepare(weight, chunks, inputs, x_.const_data_ptr<float>() + first * weight.in, weight.in,
+                          std::min(kRowsPerPiece, rows - first), target + first * row_bytes);
   });
+  weight_ = &weight;
+  chunks_ = &chunks;
+  inputs_ = inputs;
+  return rows_;
+}
+
+at::Tensor late_linear(const LinearInput& input, const kernels::CodeView& weight, const kernels::ChunkPlan& plan,
+                       const kernels::ScaleView& plus, const kernels::ScaleView& minus, std::int64_t split,
+                       std::span<const float> bias, kernels::LateInputs inputs) {
+  const std::int64_t rows = input.x().size(0);
+  at::Tensor y = buffer(rows, weight.out);
+  if (rows == 0) return y;
+  const auto* prepared_rows =
+      reinterpret_cast<const std::byte*>(input.late_rows(weight, plan, inputs).const_data_ptr<std::uint8_t>());
+  const std::int64_t row_bytes = kernels::late_row_bytes(weight, plan, inputs);
 
   const std::int64_t pieces = kernels::late_pieces(weight);
-  const std::int64_t wanted = std::min(ceil_div(kEnoughTasks, pieces), ceil_div(rows, kLeastRows));
-  const std::int64_t chunk = ceil_div(rows, wanted);
+  const std::int64_t chunk = rows_of_chunk(weight, rows);
   const std::int64_t row_chunks = ceil_div(rows, chunk);
   const auto scratch_bytes = static_cast<std::int64_t>(kernels::late_scratch_bytes());
-  const at::Tensor scratch = at::empty({core::thread_count(), scratch_bytes}, at::kByte);
+  const at::Tensor scratch = byte_buffer(core::thread_count() * scratch_bytes);
   core::parallel_for(pieces * row_chunks, [&](std::int64_t task, int worker) {
     const std::int64_t begin = task % row_chunks * chunk;
     const std::int64_t count = std::min(chunk, rows - begin);

@@ -6,6 +6,7 @@
 
 #include "qzo/core/thread_pool.h"
 #include "qzo/kernels/quant_matmul.h"
+#include "qzo/ops/buffers.h"
 
 #include "ops/checks.h"
 #include "ops/late_linear.h"
@@ -34,12 +35,18 @@ void check_weight(const kernels::CodeView& weight) {
   }
 }
 
+// Nothing: the product is one of kFp32.
+std::optional<kernels::LateInputs> inputs_for(const kernels::CodeView& weight, Precision precision) {
+  const std::optional<kernels::LateInputs> inputs = late_inputs(precision);
+  return inputs && kernels::scale_late_supported(weight, *inputs) ? inputs : std::nullopt;
+}
+
 at::Tensor fp32_linear(const at::Tensor& x, const kernels::CodeView& weight, const kernels::ScaleView& plus,
                        const kernels::ScaleView& minus, std::int64_t split, std::span<const float> bias) {
   const std::int64_t rows = x.size(0);
-  at::Tensor y = at::empty({rows, weight.out}, x.options());
+  at::Tensor y = buffer(rows, weight.out);
   const auto bytes = static_cast<std::int64_t>(kernels::matmul_scratch_bytes(weight));
-  const at::Tensor scratch = at::empty({core::thread_count(), bytes}, at::kByte);  // LibTorch aligns to 64
+  const at::Tensor scratch = byte_buffer(core::thread_count() * bytes);
   const std::int64_t row_chunks = ceil_div(rows, kRowChunk);
   core::parallel_for(kernels::matmul_pieces(weight) * row_chunks, [&](std::int64_t task, int worker) {
     const std::int64_t begin = task % row_chunks * kRowChunk;
@@ -61,9 +68,10 @@ at::Tensor fp32_linear(const at::Tensor& x, const kernels::CodeView& weight, con
 
 }  // namespace
 
-at::Tensor quant_linear(const at::Tensor& x, const kernels::CodeView& weight, const kernels::ScaleView& plus,
+at::Tensor quant_linear(const LinearInput& input, const kernels::CodeView& weight, const kernels::ScaleView& plus,
                         const kernels::ScaleView& minus, std::int64_t split, std::span<const float> bias,
                         Precision precision, const kernels::ChunkPlan& chunks) {
+  const at::Tensor& x = input.x();
   check_weight(weight);
   check_matrix(x, "x", weight.in);
   const std::int64_t rows = x.size(0);
@@ -72,11 +80,14 @@ at::Tensor quant_linear(const at::Tensor& x, const kernels::CodeView& weight, co
   if (split < rows) check_scales(weight, minus, "minus");
   QZO_CHECK(bias.empty() || static_cast<std::int64_t>(bias.size()) == weight.out, "bias has ", bias.size(),
             " values for ", weight.out, " outputs");
-  const std::optional<kernels::LateInputs> inputs = late_inputs(precision);
-  if (!inputs || !kernels::scale_late_supported(weight, *inputs))
-    return fp32_linear(x, weight, plus, minus, split, bias);
+  const std::optional<kernels::LateInputs> inputs = inputs_for(weight, precision);
+  if (!inputs) return fp32_linear(x, weight, plus, minus, split, bias);
   QZO_CHECK(chunks.depth >= weight.in, "chunks of ", chunks.depth, " inputs for a weight of ", weight.in);
-  return late_linear(x, weight, chunks, plus, minus, split, bias, *inputs);
+  return late_linear(input, weight, chunks, plus, minus, split, bias, *inputs);
+}
+
+std::int64_t unpackings(const kernels::CodeView& weight, std::int64_t rows, Precision precision) {
+  return inputs_for(weight, precision) ? late_row_chunks(weight, rows) : ceil_div(rows, kRowChunk);
 }
 
 at::Tensor dequantized_rows(const kernels::CodeView& weight, const kernels::ScaleView& scale,
@@ -85,7 +96,7 @@ at::Tensor dequantized_rows(const kernels::CodeView& weight, const kernels::Scal
   check_scales(weight, scale, "plus");
   for (const std::int32_t id : ids) QZO_CHECK(id >= 0 && id < weight.out, "row ", id, " of ", weight.out);
   const auto count = static_cast<std::int64_t>(ids.size());
-  at::Tensor rows = at::empty({count, weight.in}, at::kFloat);
+  at::Tensor rows = buffer(count, weight.in);
   core::parallel_for(ceil_div(count, kIdsPerPiece), [&](std::int64_t piece, int) {
     const std::int64_t end = std::min(count, (piece + 1) * kIdsPerPiece);
     for (std::int64_t i = piece * kIdsPerPiece; i < end; ++i)

@@ -6,6 +6,7 @@
 
 #include "qzo/core/profile.h"
 #include "qzo/core/thread_pool.h"
+#include "qzo/ops/buffers.h"
 
 #include "ops/checks.h"
 
@@ -35,7 +36,7 @@ at::Tensor rms_norm(const at::Tensor& x, std::span<const float> weight, float ep
   const core::ProfileScope profile(core::Part::kElementwise);
   const auto width = static_cast<std::int64_t>(weight.size());
   check_matrix(x, "x", width);
-  at::Tensor out = at::empty_like(x);
+  at::Tensor out = buffer(x.size(0), width);
   const float* source = x.const_data_ptr<float>();
   auto* target = out.data_ptr<float>();
   for_pieces(x.size(0), kRowsPerPiece, [&](std::int64_t first, std::int64_t count) {
@@ -80,6 +81,30 @@ void add_(at::Tensor& a, const at::Tensor& b) {
              [&](std::int64_t first, std::int64_t count) { kernels::add(target + first, source + first, count); });
 }
 
+at::Tensor select_rows(const at::Tensor& x, std::span<const std::int64_t> rows) {
+  const core::ProfileScope profile(core::Part::kElementwise);
+  check_dense(x, "x");
+  QZO_CHECK(x.dim() == 2, "x is ", x.sizes());
+  const std::int64_t width = x.size(1);
+  at::Tensor out = buffer(static_cast<std::int64_t>(rows.size()), width);
+  auto* target = out.data_ptr<float>();
+  for (const std::int64_t row : rows) {
+    QZO_CHECK(row >= 0 && row < x.size(0), "row ", row, " of ", x.size(0));
+    target = std::copy_n(x.const_data_ptr<float>() + row * width, width, target);
+  }
+  return out;
+}
+
+at::Tensor for_both_signs(const at::Tensor& x) {
+  const core::ProfileScope profile(core::Part::kElementwise);
+  check_dense(x, "x");
+  QZO_CHECK(x.dim() == 2, "x is ", x.sizes());
+  at::Tensor out = buffer(2 * x.size(0), x.size(1));
+  const float* source = x.const_data_ptr<float>();
+  std::copy_n(source, x.numel(), std::copy_n(source, x.numel(), out.data_ptr<float>()));
+  return out;
+}
+
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      std::span<const std::vector<kernels::RowRange>> visible, std::span<const std::int64_t> query_rows,
                      std::int64_t signs, std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim) {
@@ -107,8 +132,8 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   }
   for (const std::int64_t row : query_rows) QZO_CHECK(row >= 0 && row < keys, "query row ", row, " of ", keys);
 
-  at::Tensor out = at::empty_like(q);
-  const at::Tensor scratch = at::empty({core::thread_count(), most_visible}, q.options());
+  at::Tensor out = buffer(q.size(0), width);
+  const at::Tensor scratch = buffer(core::thread_count(), most_visible);
   core::parallel_for(ceil_div(signs * queries, kQueriesPerPiece), [&](std::int64_t piece, int worker) {
     const std::int64_t end = std::min(signs * queries, (piece + 1) * kQueriesPerPiece);
     for (std::int64_t i = piece * kQueriesPerPiece; i < end; ++i) {

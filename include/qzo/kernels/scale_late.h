@@ -53,6 +53,9 @@ struct LateProblem {
 
 // Bytes of one prepared row (a multiple of 64): activations, then a scale and a sum for each chunk.
 std::int64_t late_row_bytes(const CodeView& weight, const ChunkPlan& plan, LateInputs inputs);
+// Whether rows prepared for one weight serve the other.
+bool same_late_rows(const CodeView& a, const ChunkPlan& plan_a, const CodeView& b, const ChunkPlan& plan_b,
+                    LateInputs inputs);
 // x [rows, in] fp32, row stride ldx floats, to prepared rows.
 void late_prepare(const CodeView& weight, const ChunkPlan& plan, LateInputs inputs, const float* x, std::int64_t ldx,
                   std::int64_t rows, std::byte* out);

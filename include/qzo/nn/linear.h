@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "qzo/ops/linear.h"
 #include "qzo/ops/precision.h"
 #include "qzo/quant/packed_weight.h"
 
@@ -25,6 +26,6 @@ struct Walk {
 };
 
 // x [R, in] -> [R, out].
-at::Tensor apply(const Linear& layer, const at::Tensor& x, const Walk& walk);
+at::Tensor apply(const Linear& layer, const ops::LinearInput& x, const Walk& walk);
 
 }  // namespace qzo::nn

@@ -30,6 +30,11 @@ void swiglu_(at::Tensor& gate, const at::Tensor& up);
 // a += b
 void add_(at::Tensor& a, const at::Tensor& b);
 
+// [rows.size(), C]: these rows of x [R, C], in this order.
+at::Tensor select_rows(const at::Tensor& x, std::span<const std::int64_t> rows);
+// x [R, C] twice, one below the other: [2 R, C].
+at::Tensor for_both_signs(const at::Tensor& x);
+
 // k, v [signs * T, kv_heads * head_dim]. visible [T]: key ranges that row r of one sign sees (kernels::RowRange, within
 // [0, T)). q [signs * Q, heads * head_dim]: query i is row query_rows[i] (empty: all T rows) and sees visible of that
 // row. Returns [signs * Q, heads * head_dim].

@@ -37,18 +37,16 @@ struct Llama::Pass {
   nn::Walk walk;
   std::vector<std::vector<kernels::RowRange>> visible;  // [T]
   std::vector<std::int32_t> scored_positions;
-  at::Tensor scored_rows;  // [S * scored] int64: rows of [S * T, C]
+  std::vector<std::int64_t> scored_rows;  // [S * scored]: rows of [S * T, C]
 
   Pass(const PackedBatch& batch_, nn::Walk walk_) : batch(batch_), walk(walk_), visible(visible_ranges(batch_)) {
-    std::vector<std::int64_t> rows;
     for (std::int64_t sign = 0; sign < walk.signs; ++sign) {
-      for (const std::int64_t row : batch.scored) rows.push_back(sign * batch.rows() + row);
+      for (const std::int64_t row : batch.scored) scored_rows.push_back(sign * batch.rows() + row);
     }
     for (const std::int64_t row : batch.scored)
       scored_positions.push_back(batch.positions[static_cast<std::size_t>(row)]);
-    scored_rows = at::tensor(rows, at::kLong);
   }
-  at::Tensor only_scored(const at::Tensor& x) const { return x.index_select(0, scored_rows); }
+  at::Tensor only_scored(const at::Tensor& x) const { return ops::select_rows(x, scored_rows); }
 };
 
 Llama::Llama(LlamaConfig config, LlamaWeights weights)
@@ -89,10 +87,10 @@ std::size_t Llama::first_trained_layer() {
 
 // Keys and values of all rows; queries of the rows that leave the layer.
 at::Tensor Llama::attend(const LlamaLayer& layer, const at::Tensor& x, const Pass& pass, Rows rows) const {
-  const at::Tensor normed = ops::rms_norm(x, layer.attention_norm, config_.norm_eps);
+  const ops::LinearInput normed = ops::rms_norm(x, layer.attention_norm, config_.norm_eps);
   at::Tensor k = nn::apply(layer.k, normed, pass.walk);
   const at::Tensor v = nn::apply(layer.v, normed, pass.walk);
-  at::Tensor q = nn::apply(layer.q, rows == Rows::kAll ? normed : pass.only_scored(normed), pass.walk);
+  at::Tensor q = nn::apply(layer.q, rows == Rows::kAll ? normed : pass.only_scored(normed.x()), pass.walk);
   ops::rope_(k, config_.kv_heads, config_.head_dim, pass.batch.positions, rope_, config_.pairing);
   ops::rope_(q, config_.heads, config_.head_dim, rows == Rows::kAll ? pass.batch.positions : pass.scored_positions,
              rope_, config_.pairing);
@@ -107,7 +105,7 @@ at::Tensor Llama::run_layer(const LlamaLayer& layer, at::Tensor x, const Pass& p
   const at::Tensor attention = attend(layer, x, pass, rows);
   if (rows == Rows::kScored) x = pass.only_scored(x);
   ops::add_(x, attention);
-  const at::Tensor normed = ops::rms_norm(x, layer.mlp_norm, config_.norm_eps);
+  const ops::LinearInput normed = ops::rms_norm(x, layer.mlp_norm, config_.norm_eps);
   at::Tensor gate = nn::apply(layer.gate, normed, pass.walk);
   ops::swiglu_(gate, nn::apply(layer.up, normed, pass.walk));
   ops::add_(x, nn::apply(layer.down, gate, pass.walk));
@@ -126,7 +124,7 @@ at::Tensor Llama::forward(const PackedBatch& batch, const ForwardContext& contex
     const std::size_t shared = std::min(first_trained_layer(), weights_.layers.size() - 1);
     const Pass below(batch, {.scales = {}, .precision = context.precision, .signs = 1, .buffers = buffers_});
     for (; layer < shared; ++layer) x = run_layer(weights_.layers[layer], std::move(x), below, Rows::kAll);
-    x = at::cat({x, x});
+    x = ops::for_both_signs(x);
   }
   const Pass pass(
       batch, {.scales = context.scales, .precision = context.precision, .signs = context.signs(), .buffers = buffers_});
