@@ -12,7 +12,8 @@
 namespace qzo::cli {
 
 core::Json bench_kernels(const BenchArguments& arguments);
-core::Json bench_step(const BenchArguments& arguments, Assembly& assembly);
+// Of the recipe's model and batch; without an assembly those of arguments.shape.
+core::Json bench_step(const BenchArguments& arguments, Assembly* assembly);
 core::Json bench_fidelity(const BenchArguments& arguments, Assembly& assembly);
 
 std::vector<ops::Precision> chosen_precisions(const BenchArguments& arguments);

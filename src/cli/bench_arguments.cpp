@@ -1,8 +1,10 @@
 #include "qzo/cli/bench_arguments.h"
 
+#include "qzo/core/error.h"
 #include "qzo/ops/precision.h"
 
 #include "cli/command_line.h"
+#include "cli/synthetic_checkpoint.h"
 
 namespace qzo::cli {
 namespace {
@@ -20,9 +22,25 @@ void common_options(CLI::App& app, BenchArguments& out) {
   app.add_flag("--any-load", out.any_load, "Measure although other programs keep the machine busy");
 }
 
-void recipe_options(CLI::App& app, BenchArguments& out) {
-  app.add_option("--config", out.config, "Recipe (JSON)")->required();
+CLI::Option* recipe_options(CLI::App& app, BenchArguments& out) {
   repeated(app, "--set", out.overrides, "KEY=VALUE, overrides the recipe; may be repeated");
+  return app.add_option("--config", out.config, "Recipe (JSON)");
+}
+
+void shape_options(CLI::App& app, BenchArguments& out, CLI::Option* config) {
+  auto* shape = app.add_option("--shape", out.shape, "Random weights of this shape in memory instead of a recipe")
+                    ->check(CLI::IsMember(synthetic_shapes()))
+                    ->excludes(config);
+  app.add_option("--format", out.format, "Weight format of --shape")
+      ->check(CLI::IsMember(synthetic_formats()))
+      ->needs(shape);
+  app.add_option("--group", out.group, "Group size of format gptq, a multiple of 8")
+      ->check(CLI::IsMember({32, 64, 128}))
+      ->needs(shape);
+  app.add_option("--sequences", out.sequences, "Sequences of a batch of --shape")
+      ->check(CLI::Range(1, 4096))
+      ->needs(shape);
+  app.add_option("--tokens", out.tokens, "Tokens of a sequence of --shape")->check(CLI::Range(1, 4096))->needs(shape);
 }
 
 }  // namespace
@@ -41,10 +59,12 @@ std::optional<BenchArguments> parse_bench(int argc, const char* const* argv) {
   step->add_option("--repeats", out.repeats, "Steps measured; medians are reported")->check(CLI::Range(3, 999));
   auto* fidelity = app.add_subcommand("fidelity", "Slope, correlation and error of d in each precision against fp32");
   fidelity->add_option("--draws", out.draws, "Draws of noise")->check(CLI::Range(2, 100000));
-  recipe_options(*step, out);
-  recipe_options(*fidelity, out);
+  shape_options(*step, out, recipe_options(*step, out));
+  recipe_options(*fidelity, out)->required();
   for (CLI::App* command : {kernels, step, fidelity}) common_options(*command, out);
   if (!parse(app, argc, argv)) return std::nullopt;
+  if (step->parsed() && out.config.empty() && out.shape.empty())
+    throw core::UserError("qzo-bench step: neither --config nor --shape was given, expected one of them");
   out.benchmark = step->parsed() ? Benchmark::kStep : fidelity->parsed() ? Benchmark::kFidelity : Benchmark::kKernels;
   return out;
 }

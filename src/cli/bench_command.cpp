@@ -83,12 +83,16 @@ core::ExitCode bench_command(int argc, const char* const* argv) {
   if (arguments->benchmark == Benchmark::kKernels) {
     refuse_a_busy_machine(*arguments);
     result = bench_kernels(*arguments);
+  } else if (!arguments->shape.empty()) {
+    refuse_a_busy_machine(*arguments);
+    ops::configure_threads(0);
+    result = bench_step(*arguments, nullptr);
   } else {
     config::LoadedConfig config = config::load_config(arguments->config, arguments->overrides);
     ops::configure_threads(config.values.model.threads);
     Assembly assembly = assemble(std::move(config));
     refuse_a_busy_machine(*arguments);
-    result = arguments->benchmark == Benchmark::kStep ? bench_step(*arguments, assembly)
+    result = arguments->benchmark == Benchmark::kStep ? bench_step(*arguments, &assembly)
                                                       : bench_fidelity(*arguments, assembly);
   }
   result["environment"] = environment_json("see results");

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <iostream>
 #include <random>
 
@@ -10,11 +11,11 @@
 #include "qzo/cli/table.h"
 #include "qzo/core/text.h"
 #include "qzo/core/thread_pool.h"
-#include "qzo/kernels/cpu_features.h"
 #include "qzo/ops/linear.h"
 #include "qzo/ops/threads.h"
 
 #include "cli/bench.h"
+#include "cli/bench_peaks.h"
 
 namespace qzo::cli {
 namespace {
@@ -77,29 +78,8 @@ double gflops(Shape shape, std::int64_t rows, double seconds) {
   return 2e-9 * static_cast<double>(shape.out) * static_cast<double>(shape.in) * static_cast<double>(rows) / seconds;
 }
 
-// Best of several: a ceiling, not a typical value.
-double dense_peak(at::ScalarType dtype) {
-  const at::Tensor x = at::randn({1024, 2048}).to(dtype), w = at::randn({2048, 2048}).to(dtype);
-  std::vector<double> seconds;
-  for (int i = 0; i < 5; ++i) seconds.push_back(seconds_of([&] { at::linear(x, w); }));
-  return gflops({2048, 2048}, 1024, spread_of(seconds).least);
-}
-
-// GB/s of reading and writing 256 MiB, by all threads.
-double copy_bandwidth() {
-  constexpr std::int64_t kFloats = std::int64_t{32} << 20;
-  const at::Tensor from = at::ones({kFloats}), to = at::empty({kFloats});
-  std::vector<double> seconds;
-  for (int i = 0; i < 5; ++i) {
-    seconds.push_back(seconds_of([&] {
-      core::parallel_for(64, [&](std::int64_t piece, int) {
-        const std::int64_t first = piece * (kFloats / 64);
-        std::memcpy(to.data_ptr<float>() + first, from.const_data_ptr<float>() + first, kFloats / 64 * sizeof(float));
-      });
-    }));
-  }
-  return 2e-9 * kFloats * sizeof(float) / spread_of(seconds).least;
-}
+// 0 without a ceiling.
+double share_of(double rate, double peak) { return peak > 0 ? rate / peak : 0; }
 
 struct Contender {
   std::string name;
@@ -124,16 +104,13 @@ class Bench {
   void run(int threads) {
     ops::configure_threads(threads);
     at::set_num_threads(threads);  // only here: elsewhere LibTorch works within one piece of ours
-    const double fp32 = dense_peak(at::kFloat), bf16 = dense_peak(at::kBFloat16), bandwidth = copy_bandwidth();
-    peaks_.push_back(
-        {{"threads", threads}, {"dense_fp32_gflops", fp32}, {"dense_bf16_gflops", bf16}, {"copy_gbytes", bandwidth}});
-    std::cout << text(threads, " threads, ", kernels::isa_name(kernels::active_isa()),
-                      ": dense at::linear 2048 x 2048 x 1024 fp32 ", fixed(fp32, 0), ", bf16 ", fixed(bf16, 0),
-                      " GFLOP/s; copy ", fixed(bandwidth, 1), " GB/s\n");
+    const Peaks peaks = measure_peaks(threads);
+    peaks_.push_back(peaks.json());
+    std::cout << peaks.text() << "\n";
     std::vector<Shape> shapes = {{576, 576}, {1536, 576}, {576, 1536}, {2048, 2048}, {5632, 2048}};
     if (!arguments_.quick) shapes.insert(shapes.end(), {{5120, 5120}, {13824, 5120}});
-    Table table({"weight", "threads", "precision", "GFLOP/s", "spread", "/ dense bf16", "/ dense fp32"});
-    for (const Shape shape : shapes) measure_shape(shape, threads, std::max(fp32, bf16), table);
+    Table table({"weight", "threads", "precision", "GFLOP/s", "spread", "/ dense bf16", "/ dense fp32", "of peak"});
+    for (const Shape shape : shapes) measure_shape(shape, peaks, table);
     std::cout << table.str() << std::flush;
   }
 
@@ -142,16 +119,20 @@ class Bench {
   }
 
  private:
-  void measure_shape(Shape shape, int threads, double peak, Table& table) {
+  // The dense products once for all formats, in one round with them.
+  void measure_shape(Shape shape, const Peaks& peaks, Table& table) {
     const std::int64_t rows = arguments_.rows;
     const at::Tensor x = at::randn({rows, shape.in});
     const at::Tensor w = at::randn({shape.out, shape.in});
     const at::Tensor x16 = x.to(at::kBFloat16), w16 = w.to(at::kBFloat16);
+    std::vector<Contender> contenders = {{"dense bf16", [&] { at::linear(x16, w16); }, {}},
+                                         {"dense fp32", [&] { at::linear(x, w); }, {}}};
+    std::deque<SyntheticWeight> weights;
+    std::vector<Format> formats;
     for (const Format& format : kFormats) {
       if (arguments_.quick && format.layout == kernels::Layout::kQ4_0) continue;
-      const SyntheticWeight weight(format, shape);
-      std::vector<Contender> contenders = {{"dense bf16", [&] { at::linear(x16, w16); }, {}},
-                                           {"dense fp32", [&] { at::linear(x, w); }, {}}};
+      formats.push_back(format);
+      const SyntheticWeight& weight = weights.emplace_back(format, shape);
       for (const ops::Precision precision : chosen_precisions(arguments_)) {
         contenders.push_back({ops::precision_name(precision),
                               [&, precision] {
@@ -160,26 +141,29 @@ class Bench {
                               },
                               {}});
       }
-      measure(contenders, arguments_.quick ? 3 : arguments_.repeats);
-      const double dense16 = spread_of(contenders[0].seconds).median, dense32 = spread_of(contenders[1].seconds).median;
-      for (std::size_t i = 2; i < contenders.size(); ++i) {
-        const Spread spread = spread_of(contenders[i].seconds);
-        const double rate = gflops(shape, rows, spread.median);
-        const std::string name = text(format.name, " g", format.group, " ", shape.out, " x ", shape.in);
-        table.add({name, text(threads), contenders[i].name, fixed(rate, 0),
-                   text(fixed(gflops(shape, rows, spread.most), 0), "-", fixed(gflops(shape, rows, spread.least), 0)),
-                   fixed(dense16 / spread.median, 2), fixed(dense32 / spread.median, 2)});
-        results_.push_back({{"format", format.name},
-                            {"group", format.group},
-                            {"shape", {shape.out, shape.in}},
-                            {"rows", rows},
-                            {"precision", contenders[i].name},
-                            {"threads", threads},
-                            {"gflops", rate},
-                            {"ratio_to_dense_bf16", dense16 / spread.median},
-                            {"ratio_to_dense_fp32", dense32 / spread.median},
-                            {"share_of_peak", rate / peak}});
-      }
+    }
+    measure(contenders, arguments_.quick ? 3 : arguments_.repeats);
+    const double dense16 = spread_of(contenders[0].seconds).median, dense32 = spread_of(contenders[1].seconds).median;
+    const std::size_t precisions = chosen_precisions(arguments_).size();
+    for (std::size_t i = 2; i < contenders.size(); ++i) {
+      const Format& format = formats[(i - 2) / precisions];
+      const Spread spread = spread_of(contenders[i].seconds);
+      const double rate = gflops(shape, rows, spread.median);
+      const double share = share_of(rate, peaks.of(ops::precision_from(contenders[i].name)));
+      const std::string name = text(format.name, " g", format.group, " ", shape.out, " x ", shape.in);
+      table.add({name, text(peaks.threads), contenders[i].name, fixed(rate, 0),
+                 text(fixed(gflops(shape, rows, spread.most), 0), "-", fixed(gflops(shape, rows, spread.least), 0)),
+                 fixed(dense16 / spread.median, 2), fixed(dense32 / spread.median, 2), percent(share, 0)});
+      results_.push_back({{"format", format.name},
+                          {"group", format.group},
+                          {"shape", {shape.out, shape.in}},
+                          {"rows", rows},
+                          {"precision", contenders[i].name},
+                          {"threads", peaks.threads},
+                          {"gflops", rate},
+                          {"ratio_to_dense_bf16", dense16 / spread.median},
+                          {"ratio_to_dense_fp32", dense32 / spread.median},
+                          {"share_of_peak", share}});
     }
   }
 

@@ -10,6 +10,7 @@ struct Profile {
   Part part = Part::kOther;
   Clock::time_point since;
   std::array<double, kParts> seconds{};
+  double operations = 0;
 
   void enter(Part next) {
     const Clock::time_point now = Clock::now();
@@ -29,13 +30,19 @@ std::string part_name(Part part) {
   return names[static_cast<std::size_t>(part)];
 }
 
-void start_profile() { profile = {.on = true, .part = Part::kOther, .since = Clock::now(), .seconds = {}}; }
+void start_profile() { profile = {.on = true, .part = Part::kOther, .since = Clock::now(), .seconds = {}, .operations = 0}; }
 
 std::array<double, kParts> stop_profile() {
   profile.enter(Part::kOther);
   profile.on = false;
   return profile.seconds;
 }
+
+void count_operations(double operations) {
+  if (profile.on) profile.operations += operations;
+}
+
+double counted_operations() { return profile.operations; }
 
 ProfileScope::ProfileScope(Part part) : before_(profile.part) {
   if (profile.on) profile.enter(part);

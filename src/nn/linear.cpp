@@ -14,8 +14,10 @@ at::Tensor apply(const Linear& layer, const ops::LinearInput& x, const Walk& wal
   }();
   const std::int64_t split = walk.signs == 2 ? rows / 2 : rows;
   const core::ProfileScope profile(core::Part::kMatmul);
-  return ops::quant_linear(x, layer.weight.codes, scales.plus, scales.minus, split, layer.bias, walk.precision,
-                           layer.weight.chunks);
+  const kernels::CodeView& codes = layer.weight.codes;
+  core::count_operations(2.0 * static_cast<double>(rows) * static_cast<double>(codes.out) *
+                         static_cast<double>(codes.in));
+  return ops::quant_linear(x, codes, scales.plus, scales.minus, split, layer.bias, walk.precision, layer.weight.chunks);
 }
 
 }  // namespace qzo::nn

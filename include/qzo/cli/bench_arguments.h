@@ -15,6 +15,11 @@ struct BenchArguments {
   Benchmark benchmark = Benchmark::kKernels;
   std::filesystem::path config;  // step, fidelity
   std::vector<std::string> overrides;
+  // step, instead of a recipe: a model of this shape with random weights, and a batch of random tokens.
+  std::string shape;
+  std::string format = "gptq";
+  std::int64_t group = 128;
+  std::int64_t sequences = 16, tokens = 32;
   std::vector<std::string> precisions;  // empty: all
   int repeats = 7;
   int draws = 64;  // fidelity

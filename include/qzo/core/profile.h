@@ -17,6 +17,10 @@ std::string part_name(Part part);
 void start_profile();  // sets all seconds to 0
 std::array<double, kParts> stop_profile();
 
+// Arithmetic of matrix products (a multiply and an add are two), counted while the profile is on.
+void count_operations(double operations);
+double counted_operations();  // since start_profile
+
 class ProfileScope {
  public:
   explicit ProfileScope(Part part);
