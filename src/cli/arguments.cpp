@@ -43,12 +43,19 @@ std::optional<TrainArguments> parse_train(int argc, const char* const* argv) {
 std::optional<EvalArguments> parse_eval(int argc, const char* const* argv) {
   EvalArguments out;
   std::string text;
-  CLI::App app("Scores a checkpoint, tuned or not, on a task; or one sentence of your own.", "qzo-eval");
+  CLI::App app("Scores a checkpoint, tuned or not, on a task, one sentence of your own, or a text (perplexity).",
+               "qzo-eval");
   prepare(app);
   app.add_option("--model", out.model, "GGUF file, Hugging Face folder, or run folder (then its tuned model)")
       ->required();
-  app.add_option("--config", out.config, "Recipe with task and data; default: that of the run folder");
+  auto* config = app.add_option("--config", out.config, "Recipe with task and data; default: that of the run folder");
   repeated(app, "--set", out.overrides, "KEY=VALUE, overrides the recipe; may be repeated");
+  auto* perplexity =
+      app.add_option("--perplexity", out.perplexity, "Perplexity of this text file; needs no recipe")->excludes(config);
+  app.add_option("--context", out.context, "Tokens of a window of --perplexity")
+      ->check(CLI::Range(2, 1 << 20))
+      ->needs(perplexity)
+      ->capture_default_str();
   auto* split =
       app.add_option("--split", out.split, "Examples to score")->check(CLI::IsMember({"test", "dev", "train"}));
   split->capture_default_str();
@@ -61,6 +68,9 @@ std::optional<EvalArguments> parse_eval(int argc, const char* const* argv) {
   if (text_option->count() > 0) out.text = text;
   const bool own = out.text || !out.fields.empty();
   if (out.text && !out.fields.empty()) wrong_usage(app, "--text and --field exclude each other");
+  if (!out.perplexity.empty() && (own || split->count() > 0 || !out.predictions.empty() || !out.overrides.empty())) {
+    wrong_usage(app, "--perplexity scores a text: --text, --field, --split, --predictions and --set do not apply");
+  }
   if (own && (split->count() > 0 || !out.predictions.empty() || !out.json.empty())) {
     wrong_usage(app, "--text and --field score one example: --split, --json and --predictions do not apply");
   }

@@ -53,10 +53,10 @@ std::optional<BenchArguments> parse_bench(int argc, const char* const* argv) {
   auto* kernels = app.add_subcommand("kernels", "Matrix products beside LibTorch's dense at::linear, in one process");
   kernels->add_option("--rows", out.rows, "Rows of both signs together")->check(CLI::Range(2, 1 << 20));
   kernels->add_option("--repeats", out.repeats, "Measurements of each; medians are reported")
-      ->check(CLI::Range(3, 999));
+      ->check(CLI::Range(1, 999));
   kernels->add_flag("--quick", out.quick, "Three shapes, one thread count: under a minute");
   auto* step = app.add_subcommand("step", "Seconds of a training step by part");
-  step->add_option("--repeats", out.repeats, "Steps measured; medians are reported")->check(CLI::Range(3, 999));
+  step->add_option("--repeats", out.repeats, "Steps measured; medians are reported")->check(CLI::Range(1, 999));
   auto* fidelity = app.add_subcommand("fidelity", "Slope, correlation and error of d in each precision against fp32");
   fidelity->add_option("--draws", out.draws, "Draws of noise")->check(CLI::Range(2, 100000));
   shape_options(*step, out, recipe_options(*step, out));

@@ -19,6 +19,8 @@
 #include "qzo/ops/threads.h"
 #include "qzo/train/json_values.h"
 
+#include "cli/eval_perplexity.h"
+
 namespace qzo::cli {
 namespace {
 
@@ -136,6 +138,10 @@ void score_split(const EvalArguments& arguments, const config::LoadedConfig& con
 ExitCode eval_command(int argc, const char* const* argv) {
   const auto arguments = parse_eval(argc, argv);
   if (!arguments) return ExitCode::kDone;
+  if (!arguments->perplexity.empty()) {
+    evaluate_perplexity(*arguments);
+    return ExitCode::kDone;
+  }
   config::LoadedConfig config = read_config(*arguments);
   ops::configure_threads(config.values.model.threads);
   const fs::path checkpoint = find_checkpoint(arguments->model);

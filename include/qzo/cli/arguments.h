@@ -30,6 +30,8 @@ struct EvalArguments {
   std::string split = "test";       // test | dev | train
   std::vector<std::string> fields;  // NAME=VALUE, for one example of one's own
   std::optional<std::string> text;  // the same where the prompt has a single field
+  std::filesystem::path perplexity;  // a text file; then no recipe is needed
+  std::int64_t context = 2048;       // tokens of a window
   std::filesystem::path json, predictions;
   bool quiet = false;
 };
