@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -100,8 +101,13 @@ struct ExportedGroup {
 };
 ExportedGroup exported_group(const PackedWeight& weight, std::int64_t index);
 
-// The rewritten scale (and minimum) fields; empty for a dense weight. `count` is added to. GuardError if a master left
-// the range of the file's dtype: a checkpoint with infinities is never written.
+// The rewritten scale (and minimum) fields; none for a dense weight or a nested one. `count` is added to. GuardError if
+// a master left the range of the file's dtype: a checkpoint with infinities is never written.
 std::vector<io::FieldWrite> scale_writes(const PackedWeight& weight, RoundingCount* count = nullptr);
+
+// All that exporting these weights of a checkpoint changes: their fields, and for nested ones what
+// formats/bitsandbytes.h says (logged).
+io::ExportChanges export_changes(const io::Checkpoint& checkpoint, std::span<const PackedWeight* const> weights,
+                                 RoundingCount* count = nullptr);
 
 }  // namespace qzo::quant
