@@ -12,6 +12,7 @@
 namespace qzo::cli {
 
 core::Json bench_kernels(const BenchArguments& arguments);
+std::vector<std::string> kernel_formats();  // names for BenchArguments::formats
 core::Json bench_step(const BenchArguments& arguments, Assembly& assembly);
 core::Json bench_fidelity(const BenchArguments& arguments, Assembly& assembly);
 

@@ -16,6 +16,7 @@ struct BenchArguments {
   std::filesystem::path config;  // step, fidelity
   std::vector<std::string> overrides;
   std::vector<std::string> precisions;  // empty: all
+  std::vector<std::string> formats;     // kernels; empty: all, or the usual ones if quick
   int repeats = 7;
   int draws = 64;  // fidelity
   std::int64_t rows = 1024;
