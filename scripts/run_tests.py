@@ -92,6 +92,7 @@ def seeds_for(name: str, corpus: pathlib.Path) -> None:
         "safetensors_fuzz": [tiny / "gptq/model.safetensors"],
         "tokenizer_json_fuzz": [tiny / "gptq/tokenizer.json"],
         "config_fuzz": sorted((ROOT / "configs").glob("*.json")),
+        "weight_fuzz": sorted((ROOT / "tests/data/fuzz").glob("*.safetensors")),
         "journal_fuzz": sorted((ROOT / "tests/data").glob("**/journal.bin")),
     }.get(name, [])
     corpus.mkdir(parents=True, exist_ok=True)

@@ -69,6 +69,13 @@ struct Avx2Lanes {
   static Floats signed_to_float(Words a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
   static Words bits_of(Floats a) { return {_mm256_castps_si256(a.lo), _mm256_castps_si256(a.hi)}; }
   static Floats float_of(Words a) { return {_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)}; }
+  static Floats lookup(Floats table, Words index) {
+    const auto eight = [&](__m256i i) {
+      const __m256 upper = _mm256_castsi256_ps(_mm256_slli_epi32(i, 28));  // bit 3 to the sign, which blends
+      return _mm256_blendv_ps(_mm256_permutevar8x32_ps(table.lo, i), _mm256_permutevar8x32_ps(table.hi, i), upper);
+    };
+    return {eight(index.lo), eight(index.hi)};
+  }
   static Floats load_half(const std::uint16_t* p) {
     return {_mm256_cvtph_ps(load_eight(p)), _mm256_cvtph_ps(load_eight(p + 8))};
   }

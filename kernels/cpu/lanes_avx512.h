@@ -61,6 +61,7 @@ struct Avx512Lanes {
   static Floats signed_to_float(Words a) { return {_mm512_cvtepi32_ps(a.v)}; }
   static Words bits_of(Floats a) { return {_mm512_castps_si512(a.v)}; }
   static Floats float_of(Words a) { return {_mm512_castsi512_ps(a.v)}; }
+  static Floats lookup(Floats table, Words index) { return {_mm512_permutexvar_ps(index.v, table.v)}; }
   static Floats load_half(const std::uint16_t* p) { return {_mm512_cvtph_ps(load_sixteen(p))}; }
   static Floats load_bfloat16(const std::uint16_t* p) {
     return float_of(shift_left({_mm512_cvtepu16_epi32(load_sixteen(p))}, 16));

@@ -107,6 +107,10 @@ struct PortableLanes {
   static Floats float_of(const Words& a) {
     return each([&](int i) { return std::bit_cast<float>(a.v[i]); });
   }
+  // table[index], indices 0 to 15.
+  static Floats lookup(const Floats& table, const Words& index) {
+    return each([&](int i) { return table.v[index.v[i]]; });
+  }
   // Sixteen IEEE halves, sixteen bfloat16.
   static Floats load_half(const std::uint16_t* p) {
     return each([p](int i) { return core::half_to_float(p[i]); });

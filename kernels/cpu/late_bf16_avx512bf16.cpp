@@ -1,4 +1,5 @@
 #include "cpu/late_tile_avx512.h"
+#include "cpu/late_unpack_values.h"
 
 namespace qzo::kernels {
 namespace {
@@ -11,8 +12,27 @@ inline std::uint32_t bf16_bits(std::int32_t value) {
   return bits >> 16;
 }
 
+// Fractions, rounded. A few inputs at a time: as fp32 a whole block would not fit into L1.
+void unpack_value_pairs(const PanelJob& job) {
+  constexpr std::int64_t kInputs = 32;
+  auto* panel = static_cast<std::uint32_t*>(job.panel);
+  PanelJob part = job;
+  for (; part.begin < job.end; part.begin = part.end) {
+    part.end = job.end - part.begin < kInputs ? job.end : part.begin + kInputs;
+    alignas(64) float values[kInputs * kTileWidth];
+    unpack_values<Avx512Lanes, kTileWidth>(part, values);
+    for (const float* pair = values; pair < values + (part.end - part.begin) * kTileWidth; pair += 2 * kTileWidth)
+      for (unsigned n = 0; n < kTileWidth; n += kLanes, panel += kLanes) {
+        const auto even = Avx512Lanes::bits_of(to_bfloat16<Avx512Lanes>(Avx512Lanes::load(pair + n)));
+        const auto odd = Avx512Lanes::bits_of(to_bfloat16<Avx512Lanes>(Avx512Lanes::load(pair + kTileWidth + n)));
+        _mm512_storeu_si512(panel, _mm512_or_si512(_mm512_srli_epi32(even.v, 16), odd.v));
+      }
+  }
+}
+
 // [position / 2][32][2] bf16.
 void unpack_pairs(const PanelJob& job) {
+  if (has_float_codes(job.weight.layout)) return unpack_value_pairs(job);
   unpack_words<kTileWidth>(job);
   const bool is_signed = job.weight.layout == Layout::kQ8_0;
   auto* panel = static_cast<std::uint32_t*>(job.panel);

@@ -3,15 +3,27 @@
 // multiply-adds in one chain for each chunk, then one by the chunk's scale.
 
 #include "cpu/late_rows_body.h"
-#include "cpu/late_unpack.h"
+#include "cpu/late_unpack_values.h"
 #include "cpu/late_variant.h"
 #include "cpu/tail.h"
 
 namespace qzo::kernels {
 namespace {
 
+// Fractions are rounded as the activations are; with two parts of those they stay as they are.
+template <class L, bool kTwoParts>
+void unpack_value_panel(const PanelJob& job) {
+  auto* panel = static_cast<float*>(job.panel);
+  unpack_values<L, kLanes>(job, panel);
+  if constexpr (kTwoParts) return;
+  for (float* end = panel + (job.end - job.begin) * kLanes; panel < end; panel += kLanes)
+    L::store(panel, to_bfloat16<L>(L::load(panel)));
+}
+
+template <class L, bool kTwoParts>
 void unpack_float_panel(const PanelJob& job) {
   constexpr unsigned kWidth = kLanes;
+  if (has_float_codes(job.weight.layout)) return unpack_value_panel<L, kTwoParts>(job);
   unpack_words<kWidth>(job);
   const bool is_signed = job.weight.layout == Layout::kQ8_0;
   auto* panel = static_cast<float*>(job.panel);
@@ -76,7 +88,8 @@ void late_float(const LateTile& tile) {
 
 template <class L, bool kTwoParts>
 inline constexpr LateKernel kLateFloat{
-    kLanes, sizeof(float), kTwoParts, &prepare_floats<L, false, kTwoParts>, &unpack_float_panel, &late_float<L>};
+    kLanes,        sizeof(float), kTwoParts, &prepare_floats<L, false, kTwoParts>, &unpack_float_panel<L, kTwoParts>,
+    &late_float<L>};
 
 template <class L>
 const LateKernel& late_float_of(LateInputs inputs) {

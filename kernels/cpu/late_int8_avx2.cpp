@@ -1,5 +1,5 @@
 // kInt8 without VNNI. Pair sums of code * activation are at most 2 * 15 * 127 = 3810, so sixteen bits hold eight of
-// them: 32 inputs are added up in 16-bit lanes before they are widened.
+// them: 32 inputs (fewer of longer codes) are added up in 16-bit lanes before they are widened.
 
 #include <immintrin.h>
 
@@ -16,7 +16,8 @@ inline __m256i load(const std::byte* p) { return _mm256_loadu_si256(reinterpret_
 inline __m256i broadcast4(const std::byte* p) { return _mm256_set1_epi32(read<std::int32_t>(p)); }
 inline __m256 broadcast_float(const std::byte* p) { return _mm256_set1_ps(read<float>(p)); }
 
-// total[r] += products of up to 32 inputs, as 32-bit sums in memory: registers are for the 16-bit ones.
+// total[r] += products of up to LateTile::inputs_in_16_bits inputs, as 32-bit sums in memory: registers are for the
+// 16-bit ones.
 template <unsigned R>
 inline void dot_short(const std::byte* x, std::int64_t row_bytes, const std::byte* panel, std::int64_t inputs,
                       __m256i (*total)[2]) {
@@ -72,12 +73,13 @@ inline void tile_rows(const LateTile& tile, std::int64_t row) {
     for (unsigned r = 0; r < R; ++r)
       total[r][0] = total[r][1] =
           tile.constant_shift ? broadcast4(x + r * tile.row_bytes + tile.sums + c * 4) : _mm256_setzero_si256();
-    if (length <= 32) {
+    const std::int64_t run = tile.inputs_in_16_bits;
+    if (length <= run) {
       dot_short<R>(activations, tile.row_bytes, panel, length, total);
     } else {
-      for (std::int64_t k = 0; k < length; k += 32) {
+      for (std::int64_t k = 0; k < length; k += run) {
         asm volatile("" ::: "memory");  // totals stay in memory
-        dot_short<R>(activations + k, tile.row_bytes, panel + k * kWidth, length - k < 32 ? length - k : 32, total);
+        dot_short<R>(activations + k, tile.row_bytes, panel + k * kWidth, length - k < run ? length - k : run, total);
       }
     }
     activations += length;

@@ -19,8 +19,8 @@ PlanView view_of(const ChunkPlan& plan) {
           .source = plan.source.empty() ? nullptr : plan.source.data()};
 }
 
-RowLayout layout_of(const ChunkPlan& plan, LateInputs inputs, Shift shift) {
-  const LateKernel& kernel = late_kernel(inputs);
+RowLayout layout_of(const CodeView& weight, const ChunkPlan& plan, LateInputs inputs) {
+  const LateKernel& kernel = late_kernel(weight, inputs);
   const auto chunks = static_cast<std::int64_t>(plan.length.size());
   RowLayout layout{};
   layout.element = kernel.element;
@@ -30,7 +30,7 @@ RowLayout layout_of(const ChunkPlan& plan, LateInputs inputs, Shift shift) {
   layout.scales = at;
   if (inputs == LateInputs::kInt8) at += chunks * 4;
   layout.sums = at;
-  if (shift != Shift::kNone) at += chunks * 4;
+  if (shift_of(weight, inputs) != Shift::kNone) at += chunks * 4;
   layout.bytes = round_up(at, 64);
   return layout;
 }
@@ -53,23 +53,23 @@ struct Block {
   bool last;
 };
 
-// How scales lie: GPTQ [groups, out], GGUF [out, in / 32].
+// How scales lie: GPTQ [groups, out], all others [out, groups].
 struct ScaleStride {
   std::int64_t column;
   std::int64_t group;
 };
 ScaleStride scale_stride(const CodeView& weight) {
   if (weight.layout == Layout::kGptq4) return {.column = 1, .group = weight.out};
-  return {.column = weight.in / 32, .group = 1};
+  return {.column = weight.in / weight.group, .group = 1};
 }
 
 class Piece {
  public:
   Piece(const LateProblem& problem, std::int64_t index, Scratch& scratch)
       : problem_(problem),
-        kernel_(late_kernel(problem.inputs)),
+        kernel_(late_kernel(problem.weight, problem.inputs)),
         shift_(shift_of(problem.weight, problem.inputs)),
-        layout_(layout_of(problem.plan, problem.inputs, shift_)),
+        layout_(layout_of(problem.weight, problem.plan, problem.inputs)),
         plan_(view_of(problem.plan)),
         first_column_(index * kPieceColumns),
         columns_(std::min(kPieceColumns, problem.weight.out - first_column_)),
@@ -145,7 +145,7 @@ class Piece {
     gather(block, view.scales, scales);
     if (shift_ != Shift::kOffsets) return;
     float* offsets = scratch_.offsets[sign].data();
-    if (view.offsets != nullptr) {
+    if (has_offsets(problem_.weight.layout)) {
       gather(block, view.offsets, offsets);
     } else {
       offsets_of_zeros(block, scales, offsets);
@@ -179,6 +179,7 @@ class Piece {
                       .weight_scales = scratch_.scales[sign].data() + scales,
                       .weight_offsets = shift_ == Shift::kOffsets ? scratch_.offsets[sign].data() + scales : nullptr,
                       .constant_shift = shift_ == Shift::kConstant,
+                      .inputs_in_16_bits = inputs_in_16_bits(problem_.weight),
                       .y = problem_.y + row * problem_.ldy + target,
                       .ldy = problem_.ldy,
                       .columns = width_at(column),
@@ -200,24 +201,25 @@ class Piece {
 
 bool scale_late_supported(const CodeView& weight, LateInputs inputs) {
   if (weight.layout <= Layout::kDenseBF16) return false;
-  return weight.layout != Layout::kQ8_0 || inputs != LateInputs::kInt8;
+  return inputs != LateInputs::kInt8 || (weight.layout != Layout::kQ8_0 && !has_float_codes(weight.layout));
 }
 
 std::int64_t late_row_bytes(const CodeView& weight, const ChunkPlan& plan, LateInputs inputs) {
-  return layout_of(plan, inputs, shift_of(weight, inputs)).bytes;
+  return layout_of(weight, plan, inputs).bytes;
 }
 
 bool same_late_rows(const CodeView& a, const ChunkPlan& plan_a, const CodeView& b, const ChunkPlan& plan_b,
                     LateInputs inputs) {
-  return a.in == b.in && shift_of(a, inputs) == shift_of(b, inputs) && constant_zero(a) == constant_zero(b) &&
+  return a.in == b.in && &late_kernel(a, inputs) == &late_kernel(b, inputs) &&
+         shift_of(a, inputs) == shift_of(b, inputs) && constant_zero(a) == constant_zero(b) &&
          plan_a.length == plan_b.length && plan_a.source == plan_b.source;
 }
 
 void late_prepare(const CodeView& weight, const ChunkPlan& plan, LateInputs inputs, const float* x, std::int64_t ldx,
                   std::int64_t rows, std::byte* out) {
   const Shift shift = shift_of(weight, inputs);
-  const RowLayout layout = layout_of(plan, inputs, shift);
-  const LateKernel& kernel = late_kernel(inputs);
+  const RowLayout layout = layout_of(weight, plan, inputs);
+  const LateKernel& kernel = late_kernel(weight, inputs);
   for (std::int64_t row = 0; row < rows; ++row)
     kernel.prepare({.plan = view_of(plan),
                     .layout = layout,

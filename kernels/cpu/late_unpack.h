@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "cpu/late_unpack_gguf.h"
 #include "cpu/late_variant.h"
 
 namespace qzo::kernels {
@@ -97,8 +98,18 @@ inline void unpack_words(const PanelJob& job) {
       return unpack_blocks_q4<W>(job, 4);
     case Layout::kQ8_0:
       return unpack_blocks_q8<W>(job);
+    case Layout::kQ5_0:
+      return unpack_blocks_q5<W>(job, 2);
+    case Layout::kQ5_1:
+      return unpack_blocks_q5<W>(job, 4);
+    case Layout::kQ4_K:
+      return unpack_k_nibbles<W, false>(job);
+    case Layout::kQ5_K:
+      return unpack_k_nibbles<W, true>(job);
+    case Layout::kQ6_K:
+      return unpack_q6_k<W>(job);
     default:
-      return;  // dense: scale_late_supported is false
+      return;  // dense: scale_late_supported is false; fractions: late_unpack_values.h
   }
 }
 

@@ -73,6 +73,7 @@ struct LateTile {
   const float* weight_scales;   // [chunks, width]
   const float* weight_offsets;  // the same, or null
   bool constant_shift;
+  std::int64_t inputs_in_16_bits;  // inputs whose products can be added up in 16-bit lanes (kInt8)
   float* y;
   std::int64_t ldy;
   std::int64_t columns;  // 1 to width
@@ -89,10 +90,12 @@ struct LateKernel {
   void (*multiply)(const LateTile& tile);
 };
 
-const LateKernel& late_kernel(LateInputs inputs);  // of active_isa()
+const LateKernel& late_kernel(const CodeView& weight, LateInputs inputs);  // of active_isa()
 
 Shift shift_of(const CodeView& weight, LateInputs inputs);
 std::int32_t constant_zero(const CodeView& weight);  // where `zeros` is null; 0 for layouts without zero points
+// Inputs whose products' pair sums add up in 16 bits: codes to 15, 31 or 63 times 127, two of them four times as often.
+std::int64_t inputs_in_16_bits(const CodeView& weight);
 
 // One file each; kBf16 and kBf16x2 without AVX512_BF16 share a kernel over fp32.
 const LateKernel& late_float_portable(LateInputs inputs);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "cpu/tail.h"
+#include "cpu/unpack_groups_body.h"
 #include "cpu/variant.h"
 
 namespace qzo::kernels {
@@ -173,6 +174,16 @@ void unpack_panel(const CodeView& weight, const ScaleView& scale, const PanelRan
       return unpack_q4<L, Layout::kQ4_1>(weight, scale, range, panel);
     case Layout::kQ8_0:
       return unpack_q8<L>(weight, scale, range, panel);
+    case Layout::kQ5_0:
+    case Layout::kQ6_K:
+      return unpack_integer_groups<L, false>(weight, scale, range, panel);
+    case Layout::kQ5_1:
+    case Layout::kQ4_K:
+    case Layout::kQ5_K:
+      return unpack_integer_groups<L, true>(weight, scale, range, panel);
+    case Layout::kTable4:
+    case Layout::kAqlm:
+      return unpack_value_groups<L>(weight, scale, range, panel);
   }
 }
 

@@ -6,6 +6,9 @@
 
 #include "qzo/core/half.h"
 
+#include "reference/block_weight.h"
+#include "reference/value_weight.h"
+
 namespace qzo::kernels {
 namespace {
 
@@ -46,6 +49,16 @@ float weight_at(const CodeView& w, const ScaleView& scale, std::int64_t n, std::
                       scale.offsets[block]);
     case Layout::kQ8_0:
       return scale.scales[block] * static_cast<float>(read<std::int8_t>(w.codes + block * 34 + 2 + i));
+    case Layout::kQ5_0:
+    case Layout::kQ5_1:
+    case Layout::kQ4_K:
+    case Layout::kQ5_K:
+    case Layout::kQ6_K:
+      return block_weight_at(w, scale, n, k);
+    case Layout::kTable4:
+      return table_weight_at(w, scale, n, k);
+    case Layout::kAqlm:
+      return aqlm_weight_at(w, scale, n, k);
   }
   return NAN;
 }

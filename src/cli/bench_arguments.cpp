@@ -3,6 +3,7 @@
 #include "qzo/core/error.h"
 #include "qzo/ops/precision.h"
 
+#include "cli/bench.h"
 #include "cli/command_line.h"
 #include "cli/synthetic_checkpoint.h"
 
@@ -54,6 +55,7 @@ std::optional<BenchArguments> parse_bench(int argc, const char* const* argv) {
   kernels->add_option("--rows", out.rows, "Rows of both signs together")->check(CLI::Range(2, 1 << 20));
   kernels->add_option("--repeats", out.repeats, "Measurements of each; medians are reported")
       ->check(CLI::Range(1, 999));
+  repeated(*kernels, "--format", out.formats, "Only this one; may be repeated")->check(CLI::IsMember(kernel_formats()));
   kernels->add_flag("--quick", out.quick, "Three shapes, one thread count: under a minute");
   auto* step = app.add_subcommand("step", "Seconds of a training step by part");
   step->add_option("--repeats", out.repeats, "Steps measured; medians are reported")->check(CLI::Range(1, 999));

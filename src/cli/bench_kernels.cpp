@@ -29,24 +29,39 @@ struct Shape {
 struct Format {
   const char* name;
   kernels::Layout layout;
-  std::int64_t group;
+  std::int64_t group;  // 0: one for each output
+  std::int64_t bytes;  // of the codes of 256 weights, headers of blocks included
+  std::int64_t block;  // rows are made of so many
+  bool quick;
+  std::int32_t books = 0, bits = 0;
 };
 
-constexpr Format kFormats[] = {{"q4_1", kernels::Layout::kQ4_1, 32},
-                               {"q4_0", kernels::Layout::kQ4_0, 32},
-                               {"gptq", kernels::Layout::kGptq4, 32},
-                               {"gptq", kernels::Layout::kGptq4, 128}};
+constexpr Format kFormats[] = {{"q4_1", kernels::Layout::kQ4_1, 32, 160, 32, true},
+                               {"q4_0", kernels::Layout::kQ4_0, 32, 144, 32, false},
+                               {"gptq", kernels::Layout::kGptq4, 32, 128, 8, true},
+                               {"gptq", kernels::Layout::kGptq4, 128, 128, 8, true},
+                               {"q5_0", kernels::Layout::kQ5_0, 32, 176, 32, false},
+                               {"q5_1", kernels::Layout::kQ5_1, 32, 192, 32, false},
+                               {"q4_k", kernels::Layout::kQ4_K, 32, 144, 256, false},
+                               {"q5_k", kernels::Layout::kQ5_K, 32, 176, 256, false},
+                               {"q6_k", kernels::Layout::kQ6_K, 16, 210, 256, false},
+                               {"nf4", kernels::Layout::kTable4, 64, 128, 8, false},
+                               {"aqlm 2x8", kernels::Layout::kAqlm, 0, 64, 8, false, 2, 8},
+                               {"aqlm 1x16", kernels::Layout::kAqlm, 0, 64, 8, false, 1, 16}};
+
+bool is_chosen(const BenchArguments& arguments, const Format& format) {
+  if (arguments.formats.empty()) return format.quick || !arguments.quick;
+  return std::ranges::find(arguments.formats, format.name) != arguments.formats.end();
+}
 
 // Random codes and scales; the zero points of GPTQ are symmetric (8).
 struct SyntheticWeight {
   SyntheticWeight(const Format& format, Shape shape) {
     std::mt19937 random(1);
     const std::int64_t weights = shape.out * shape.in;
-    const std::int64_t groups = (shape.in + format.group - 1) / format.group * shape.out;
-    const std::int64_t header = format.layout == kernels::Layout::kQ4_1   ? 4
-                                : format.layout == kernels::Layout::kQ4_0 ? 2
-                                                                          : 0;
-    codes.resize(static_cast<std::size_t>(weights / 2 + weights / 32 * header));
+    const std::int64_t group = format.group == 0 ? shape.in : format.group;
+    const std::int64_t groups = (shape.in + group - 1) / group * shape.out;
+    codes.resize(static_cast<std::size_t>(weights * format.bytes / 256));
     for (std::size_t i = 0; i < codes.size(); i += 4) {
       const auto word = static_cast<std::uint32_t>(random());
       std::memcpy(codes.data() + i, &word, std::min<std::size_t>(4, codes.size() - i));
@@ -56,19 +71,23 @@ struct SyntheticWeight {
       values->resize(static_cast<std::size_t>(groups));
       for (float& value : *values) value = uniform(random) / 64;
     }
+    // Zeros: what the vectors hold does not matter, where they lie does.
+    books.resize(static_cast<std::size_t>(format.books) * 16 << format.bits);
     view = {.layout = format.layout,
             .out = shape.out,
             .in = shape.in,
-            .group = format.group,
+            .group = group,
             .codes = codes.data(),
-            .zero = format.layout == kernels::Layout::kGptq4 ? 8 : 0};
+            .zero = format.layout == kernels::Layout::kGptq4 ? 8 : 0,
+            .table = plus.data(),
+            .codebooks = {.vectors = books.data(), .books = format.books, .bits = format.bits}};
     chunks = kernels::make_chunk_plan(view);
   }
   [[nodiscard]] kernels::ScaleView scales(const std::vector<float>& values) const {
-    return {values.data(), view.layout == kernels::Layout::kQ4_1 ? offsets.data() : nullptr};
+    return {values.data(), kernels::has_offsets(view.layout) ? offsets.data() : nullptr};
   }
 
-  std::vector<std::byte> codes;
+  std::vector<std::byte> codes, books;
   std::vector<float> plus, minus, offsets;
   kernels::CodeView view;
   kernels::ChunkPlan chunks;
@@ -130,7 +149,7 @@ class Bench {
     std::deque<SyntheticWeight> weights;
     std::vector<Format> formats;
     for (const Format& format : kFormats) {
-      if (arguments_.quick && format.layout == kernels::Layout::kQ4_0) continue;
+      if (!is_chosen(arguments_, format) || shape.in % format.block != 0) continue;
       formats.push_back(format);
       const SyntheticWeight& weight = weights.emplace_back(format, shape);
       for (const ops::Precision precision : chosen_precisions(arguments_)) {
@@ -172,6 +191,13 @@ class Bench {
 };
 
 }  // namespace
+
+std::vector<std::string> kernel_formats() {
+  std::vector<std::string> names;
+  for (const Format& format : kFormats)
+    if (names.empty() || names.back() != format.name) names.emplace_back(format.name);
+  return names;
+}
 
 core::Json bench_kernels(const BenchArguments& arguments) {
   const c10::NoGradGuard no_grad;

@@ -37,12 +37,22 @@ std::vector<Candidate> candidates() {
   return {};
 }
 
+// Whether any trained product would not be computed in fp32 all the same.
+bool changes_a_product(models::CausalLm& model, Precision precision) {
+  const std::optional<kernels::LateInputs> inputs = ops::late_inputs(precision);
+  return std::ranges::any_of(model.decoder_linears(), [&](const quant::PackedWeight* weight) {
+    return inputs && kernels::scale_late_supported(weight->codes, *inputs);
+  });
+}
+
 }  // namespace
 
 PrecisionChoice choose_precision(const Assembly& assembly, const std::function<void(double share)>& progress) {
-  const std::vector<Candidate> tried = candidates();
+  std::vector<Candidate> tried = candidates();
+  std::erase_if(tried, [&](const Candidate& one) { return !changes_a_product(*assembly.base.model, one.precision); });
   const std::string isa = kernels::isa_name(kernels::active_isa());
-  if (tried.empty()) return {Precision::kFp32, text("fp32: nothing is faster on this CPU (", isa, ")")};
+  if (tried.empty())
+    return {Precision::kFp32, text("fp32: nothing is faster for these weights on this CPU (", isa, ")")};
 
   const config::RunConfig& values = assembly.config.values;
   const std::span<const tasks::Example> examples = sample_batch(assembly);

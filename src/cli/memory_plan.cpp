@@ -70,6 +70,13 @@ std::uint64_t size_in_memory(const Items& items) {
   return items.size() * sizeof(typename Items::value_type);
 }
 
+// What one sign takes where a master serves several groups (quant::effective_scales).
+std::uint64_t spread_bytes(const quant::PackedWeight& weight) {
+  if (weight.groups_per_master == 1) return 0;
+  const std::int64_t groups = weight.codes.out * (weight.codes.in / weight.codes.group);
+  return bytes_of(groups, weight.minimum.empty() ? 4 : 8);
+}
+
 }  // namespace
 
 std::uint64_t MemoryPlan::total() const {
@@ -92,8 +99,10 @@ MemoryInputs memory_inputs(const Assembly& assembly, std::uint64_t runtime_bytes
   for (const quant::PackedWeight* weight : assembly.base.model->weights()) {
     out.master_bytes += size_in_memory(weight->scales);
     out.side_bytes += size_in_memory(weight->minimum) + size_in_memory(weight->owned_zeros) +
-                      size_in_memory(weight->owned_group_of) + size_in_memory(weight->constant_groups);
-    const std::uint64_t scales = size_in_memory(weight->scales) + size_in_memory(weight->minimum);
+                      size_in_memory(weight->owned_group_of) + size_in_memory(weight->constant_groups) +
+                      size_in_memory(weight->part_scales) + size_in_memory(weight->part_minimums);
+    const std::uint64_t scales =
+        size_in_memory(weight->scales) + size_in_memory(weight->minimum) + spread_bytes(*weight);
     if (weight->trainable) out.scale_buffer_bytes = std::max(out.scale_buffer_bytes, 2 * scales);
     const std::uint64_t scratch = std::max(kernels::matmul_scratch_bytes(weight->codes), kernels::late_scratch_bytes());
     out.scratch_bytes = std::max(out.scratch_bytes, threads * scratch);

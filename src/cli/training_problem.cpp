@@ -26,17 +26,17 @@ std::filesystem::path exported_path(const io::Checkpoint& base, const std::files
 }
 
 void export_tuned(const io::Checkpoint& base, models::CausalLm& model, const std::filesystem::path& destination) {
-  std::vector<io::FieldWrite> writes;
-  quant::RoundingCount count;
+  std::vector<const quant::PackedWeight*> trained;
   for (const quant::PackedWeight* weight : model.weights()) {
-    if (!weight->trainable) continue;
-    for (io::FieldWrite& write : quant::scale_writes(*weight, &count)) writes.push_back(std::move(write));
+    if (weight->trainable) trained.push_back(weight);
   }
+  quant::RoundingCount count;
+  const io::ExportChanges changes = quant::export_changes(base, trained, &count);
   if (count.became_zero + count.became_subnormal + count.changed_sign > 0) {
     core::log_warning(core::text("rounding to the checkpoint's own type: ", count.became_zero, " scales became zero, ",
                                  count.became_subnormal, " subnormal, ", count.changed_sign, " changed their sign"));
   }
-  io::export_checkpoint(base, writes, destination);
+  io::export_with_changes(base, changes, destination);
 }
 
 TrainingProblem::TrainingProblem(Assembly& assembly)

@@ -55,7 +55,8 @@ void declare_zo(std::vector<Field>& fields) {
                 "the activation memory, same result."})
       .add("minimum", &ZoConfig::minimum,
            {.choices = {"tied", "fixed"},
-            .text = "GGUF Q4_1 only: whether the block minimum moves with its scale (w = s (q - z)) or stays."})
+            .text = "GGUF blocks with a minimum (Q4_1, Q5_1, Q4_K, Q5_K): whether it moves with the scale (w = s (q - "
+                    "z)) or stays."})
       .add("include", &ZoConfig::include,
            {.text = "Globs of weight names to train, among the quantized linears of the decoder layers."})
       .add("exclude", &ZoConfig::exclude, {.text = "Globs of weight names that stay as they are."});

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -18,6 +19,7 @@
 
 #include "io/mapped_files.h"
 #include "io/output_file.h"
+#include "io/rewrite_tensors.h"
 #include "io/scale_fields.h"
 
 namespace qzo::io {
@@ -28,21 +30,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kPieceBytes = std::size_t{8} << 20;
 
 using FileWrites = std::vector<const FieldWrite*>;
-
-// Copies the values of `write` that touch bytes [begin, begin + piece.size()) of the file into `piece`.
-void patch_piece(std::span<std::byte> piece, std::uint64_t begin, const FieldWrite& write) {
-  const ScaleField& field = write.field;
-  const std::uint64_t end = begin + piece.size();
-  const auto count = static_cast<std::uint64_t>(field.count);
-  for (std::uint64_t i = first_value_after(field, begin); i < count; ++i) {
-    const std::uint64_t position = field.offset + i * field.stride;
-    if (position >= end) break;
-    // A value may straddle two pieces.
-    const std::uint64_t from = std::max(position, begin);
-    const std::uint64_t to = std::min(position + field.width, end);
-    std::memcpy(piece.data() + (from - begin), write.values.data() + i * field.width + (from - position), to - from);
-  }
-}
 
 void write_patched(OutputFile& output, std::span<const std::byte> bytes, const FileWrites& writes) {
   std::vector<std::byte> buffer;
@@ -174,7 +161,23 @@ void check_folder_destination(const fs::path& root, const fs::path& destination)
   }
 }
 
-void export_folder(const Checkpoint& source, const std::map<fs::path, FileWrites>& groups,
+// One file of a folder, with whatever is changed in it.
+void export_member(const Checkpoint& source, const std::map<fs::path, FileWrites>& groups, const ExportChanges& changes,
+                   const fs::path& name, const fs::path& target) {
+  const fs::path from = source.root / name;
+  if (changes_tensors(source, changes, from)) return rewrite_tensors(source, changes, from, target);
+  OutputFile output(target);
+  const std::optional<std::string> text = changed_text(source, changes, name);
+  if (text) {
+    output.write(std::as_bytes(std::span(*text)));
+    output.set_mode(mode_of(from));
+  } else {
+    copy_file(source, from, writes_of(groups, from), output);
+  }
+  output.finish();
+}
+
+void export_folder(const Checkpoint& source, const std::map<fs::path, FileWrites>& groups, const ExportChanges& changes,
                    const fs::path& destination) {
   check_folder_destination(resolve(source.root), destination);
   fs::create_directories(destination.parent_path());
@@ -187,9 +190,7 @@ void export_folder(const Checkpoint& source, const std::map<fs::path, FileWrites
     const fs::path target = partial / name;
     fs::create_directories(target.parent_path());
     for (fs::path folder = target.parent_path(); folders.insert(folder).second;) folder = folder.parent_path();
-    OutputFile output(target);
-    copy_file(source, source.root / name, writes_of(groups, source.root / name), output);
-    output.finish();
+    export_member(source, groups, changes, name, target);
   }
   for (const fs::path& folder : folders) core::fsync_folder(folder);
   // A later export must be able to replace the folder even if the source is write-protected.
@@ -218,12 +219,19 @@ void export_file(const Checkpoint& source, const std::map<fs::path, FileWrites>&
 }  // namespace
 
 void export_checkpoint(const Checkpoint& source, std::span<const FieldWrite> writes, const fs::path& destination) {
-  const auto groups = group_by_file(source, writes);
+  ExportChanges changes;
+  changes.fields.assign(writes.begin(), writes.end());
+  export_with_changes(source, changes, destination);
+}
+
+void export_with_changes(const Checkpoint& source, const ExportChanges& changes, const fs::path& destination) {
+  const auto groups = group_by_file(source, changes.fields);
   try {
     if (source.kind == CheckpointKind::kGguf) {
+      QZO_CHECK(changes.tensors.empty() && changes.dropped.empty() && changes.texts.empty(), source.root.string());
       export_file(source, groups, resolve(destination));
     } else {
-      export_folder(source, groups, resolve(destination));
+      export_folder(source, groups, changes, resolve(destination));
     }
   } catch (const fs::filesystem_error& failure) {
     throw core::EnvironmentError(

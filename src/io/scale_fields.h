@@ -25,6 +25,9 @@ inline std::uint64_t first_value_after(const ScaleField& field, std::uint64_t po
   return (position - field.offset - field.width) / field.stride + 1;
 }
 
+// Copies the values of `write` that touch bytes [begin, begin + piece.size()) of the file into `piece`.
+void patch_piece(std::span<std::byte> piece, std::uint64_t begin, const FieldWrite& write);
+
 // InternalError unless the field lies within its file.
 void check_field(const ScaleField& field, const TensorSource& tensors);
 

@@ -28,8 +28,8 @@ void select_trainable(CausalLm& model, const std::vector<std::string>& include,
   Weights weights = model.decoder_linears();
   if (weights.empty()) {
     throw core::UserError(
-        "the decoder of this model has no quantized weights, expected a 4-bit checkpoint (GPTQ folder, "
-        "or GGUF with Q4_0, Q4_1 or Q8_0): there are no scales to train");
+        "the decoder of this model has no quantized weights, expected a 4-bit checkpoint (a quantized "
+        "folder, or a GGUF file of blocks such as Q4_1 or Q4_K): there are no scales to train");
   }
   std::ranges::sort(weights, {}, &quant::PackedWeight::name);
   std::vector<bool> chosen(weights.size());

@@ -22,7 +22,7 @@ at::Tensor multiply(const at::Tensor& x, const kernels::CodeView& weight, const 
 
 }  // namespace
 
-// Rounded scales keep a Q4_1 minimum exactly as the file has it; without a minimum the masters are the file's values.
+// Rounded scales keep a minimum exactly as the file has it; without a minimum the masters are the file's values.
 FrozenWeight::FrozenWeight(const quant::PackedWeight& weight)
     : weight_(weight), scales_(quant::effective_scales(weight, {.rounded = !weight.minimum.empty()}, buffers_).plus) {}
 

@@ -21,14 +21,19 @@ constexpr std::int64_t kIdsPerPiece = 16;
 void check_scales(const kernels::CodeView& weight, const kernels::ScaleView& scale, const char* sign) {
   const bool dense = weight.layout <= kernels::Layout::kDenseBF16;
   QZO_CHECK(dense || scale.scales != nullptr, "no ", sign, " scales");
-  QZO_CHECK(weight.layout != kernels::Layout::kQ4_1 || scale.offsets != nullptr, "no ", sign, " offsets");
+  QZO_CHECK(!kernels::has_offsets(weight.layout) || scale.offsets != nullptr, "no ", sign, " offsets");
 }
 
 void check_weight(const kernels::CodeView& weight) {
   using kernels::Layout;
   QZO_CHECK(weight.codes != nullptr && weight.out > 0 && weight.in > 0, "weight is [", weight.out, ", ", weight.in,
             "]");
-  if (weight.layout == Layout::kGptq4) {
+  if (kernels::has_float_codes(weight.layout)) {
+    QZO_CHECK(weight.in % 8 == 0 && weight.group > 0 && weight.in % weight.group == 0, "in ", weight.in, " group ",
+              weight.group);
+  } else if (weight.layout >= Layout::kQ4_K) {
+    QZO_CHECK(weight.in % 256 == 0, "in ", weight.in, " is not made of blocks of 256");
+  } else if (weight.layout == Layout::kGptq4) {
     QZO_CHECK(weight.in % 8 == 0 && weight.group > 0, "in ", weight.in, " group ", weight.group);
   } else if (weight.layout >= Layout::kQ4_0) {
     QZO_CHECK(weight.in % 32 == 0, "in ", weight.in, " is not made of blocks of 32");

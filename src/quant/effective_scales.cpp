@@ -67,16 +67,47 @@ EffectiveScales rounded(const PackedWeight& weight, ScaleBuffers& buffers) {
   return {.plus = view, .minus = view};
 }
 
-}  // namespace
+// One value for each group of the kernel, times the group's integer: one rounding.
+const float* spread(const PackedWeight& weight, const float* masters, const std::vector<std::int8_t>& parts,
+                    std::vector<float>& groups) {
+  if (masters == nullptr) return nullptr;
+  const std::int64_t count = weight.codes.out * (weight.codes.in / weight.codes.group);
+  groups.resize(static_cast<Index>(count));
+  for_chunks(count, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float part = parts.empty() ? 1.0F : static_cast<float>(parts[static_cast<Index>(i)]);
+      groups[static_cast<Index>(i)] = masters[i / weight.groups_per_master] * part;
+    }
+  });
+  return groups.data();
+}
 
-EffectiveScales effective_scales(const PackedWeight& weight, const ScaleMode& mode, ScaleBuffers& buffers) {
-  if (!weight.quantized()) return {};
-  QZO_CHECK(mode.probe == nullptr || !mode.rounded, "a probe of rounded scales was asked for");
+EffectiveScales of_groups(const PackedWeight& weight, const EffectiveScales& masters, ScaleBuffers& buffers) {
+  if (weight.groups_per_master == 1) return masters;
+  EffectiveScales result;
+  result.plus = {.scales = spread(weight, masters.plus.scales, weight.part_scales, buffers.plus_groups),
+                 .offsets = spread(weight, masters.plus.offsets, weight.part_minimums, buffers.plus_group_offsets)};
+  result.minus = result.plus;
+  if (masters.minus.scales == masters.plus.scales) return result;
+  result.minus = {.scales = spread(weight, masters.minus.scales, weight.part_scales, buffers.minus_groups),
+                  .offsets = spread(weight, masters.minus.offsets, weight.part_minimums, buffers.minus_group_offsets)};
+  return result;
+}
+
+EffectiveScales of_masters(const PackedWeight& weight, const ScaleMode& mode, ScaleBuffers& buffers) {
   if (mode.rounded) return rounded(weight, buffers);
   if (mode.probe != nullptr && weight.trainable) return perturbed(weight, *mode.probe, buffers);
   const float* masters = weight.scales.data();
   const kernels::ScaleView view{.scales = masters, .offsets = offsets_for(weight, masters, buffers.plus_offsets)};
   return {.plus = view, .minus = view};
+}
+
+}  // namespace
+
+EffectiveScales effective_scales(const PackedWeight& weight, const ScaleMode& mode, ScaleBuffers& buffers) {
+  if (!weight.quantized()) return {};
+  QZO_CHECK(mode.probe == nullptr || !mode.rounded, "a probe of rounded scales was asked for");
+  return of_groups(weight, of_masters(weight, mode, buffers), buffers);
 }
 
 }  // namespace qzo::quant

@@ -4,8 +4,11 @@
 #include "qzo/core/error.h"
 #include "qzo/core/text.h"
 #include "qzo/quant/format.h"
+#include "qzo/quant/formats/aqlm.h"
+#include "qzo/quant/formats/bitsandbytes.h"
 #include "qzo/quant/formats/dense.h"
 #include "qzo/quant/formats/gguf_blocks.h"
+#include "qzo/quant/formats/gguf_k_quants.h"
 #include "qzo/quant/formats/gptq.h"
 
 namespace qzo::quant {
@@ -17,8 +20,8 @@ struct ForeignMark {
   std::string_view quantizer;
 };
 constexpr std::array<ForeignMark, 6> kForeignMarks = {{
-    {".weight.absmax", "bitsandbytes"},
-    {".codebooks", "AQLM"},
+    {".weight.absmax", "bitsandbytes, without a quant_state of nf4 or fp4"},
+    {".codebooks", "AQLM, without codes"},
     {".weight_packed", "compressed-tensors"},
     {".W_q", "HQQ"},
     {".SCB", "LLM.int8"},
@@ -30,7 +33,15 @@ std::vector<std::unique_ptr<Format>> make_formats() {
   all.push_back(make_gptq_format());
   all.push_back(make_gguf_block_format(core::Dtype::kQ4_0));
   all.push_back(make_gguf_block_format(core::Dtype::kQ4_1));
+  all.push_back(make_gguf_block_format(core::Dtype::kQ5_0));
+  all.push_back(make_gguf_block_format(core::Dtype::kQ5_1));
   all.push_back(make_gguf_block_format(core::Dtype::kQ8_0));
+  all.push_back(make_gguf_k_quant_format(core::Dtype::kQ4_K));
+  all.push_back(make_gguf_k_quant_format(core::Dtype::kQ5_K));
+  all.push_back(make_gguf_k_quant_format(core::Dtype::kQ6_K));
+  all.push_back(make_nf4_format());
+  all.push_back(make_fp4_format());
+  all.push_back(make_aqlm_format());
   all.push_back(make_dense_format());
   return all;
 }

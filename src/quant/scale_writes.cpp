@@ -59,7 +59,7 @@ ExportedGroup exported_group(const PackedWeight& weight, std::int64_t index) {
 }
 
 std::vector<io::FieldWrite> scale_writes(const PackedWeight& weight, RoundingCount* count) {
-  if (!weight.quantized()) return {};
+  if (!weight.quantized() || weight.nested) return {};
   QZO_CHECK(weight.scale_field.count == static_cast<std::int64_t>(weight.scales.size()), weight.name, ": ",
             weight.scale_field.count, " values in the file, ", weight.scales.size(), " masters");
   std::vector<io::FieldWrite> writes;

@@ -76,7 +76,7 @@ bool has_tensor_ending(const io::Checkpoint& checkpoint, std::string_view ending
 
 void check_method(const io::Checkpoint& checkpoint, const Settings& settings) {
   const std::optional<std::string> method = settings.string({"quant_method"});
-  if (method && *method != "gptq") settings.refuse("quant_method", core::quoted(*method), "gptq");
+  if (method && *method != "gptq") settings.refuse("quant_method", core::quoted(*method), "gptq, bitsandbytes, aqlm");
   if (method || (has_tensor_ending(checkpoint, ".qweight") && has_tensor_ending(checkpoint, ".g_idx"))) return;
   settings.fail("quant_method", "is missing and the tensors do not look like GPTQ (qweight, g_idx)", "\"gptq\"");
 }
@@ -104,7 +104,36 @@ void check_dynamic(const Settings& settings) {
   }
 }
 
+// Named so, or not named and shown by the tensors.
+bool is_method(const io::Checkpoint& checkpoint, std::string_view method, std::string_view tensor_ending) {
+  const auto named = Settings(checkpoint.quantization, checkpoint.quantization_file).string({"quant_method"});
+  if (named) return *named == method;
+  if (!has_tensor_ending(checkpoint, tensor_ending)) return false;
+  core::log_info(
+      core::text(checkpoint.quantization_file, " names no quant_method: taken as ", method, ", from the tensors"));
+  return true;
+}
+
+// What the weights are is read from the tensors; here only what is not built is refused.
+void check_bitsandbytes_settings(const Settings& settings) {
+  for (const std::string_view key : {"load_in_8bit", "_load_in_8bit"}) {
+    if (settings.boolean(key).value_or(false)) settings.refuse(key, "true (LLM.int8)", "load_in_4bit");
+  }
+  const std::string type = settings.string({"bnb_4bit_quant_type"}).value_or("nf4");
+  if (type != "nf4" && type != "fp4") settings.refuse("bnb_4bit_quant_type", core::quoted(type), "nf4, fp4");
+}
+
 }  // namespace
+
+std::optional<AqlmSettings> read_aqlm_settings(const io::Checkpoint& checkpoint) {
+  if (checkpoint.quantization.is_null()) return std::nullopt;
+  const Settings settings(checkpoint.quantization, checkpoint.quantization_file);
+  const std::int64_t in_group = settings.integer({"in_group_size"});
+  const std::int64_t out_group = settings.integer({"out_group_size"});
+  if (in_group != 8) settings.refuse("in_group_size", core::text(in_group), "8");
+  if (out_group != 1) settings.refuse("out_group_size", core::text(out_group), "1");
+  return AqlmSettings{.books = settings.integer({"num_codebooks"}), .bits = settings.integer({"nbits_per_codebook"})};
+}
 
 GptqSettings read_gptq_settings(const io::Checkpoint& checkpoint) {
   const Settings settings(checkpoint.quantization, checkpoint.quantization_file);
@@ -130,6 +159,9 @@ GptqSettings read_gptq_settings(const io::Checkpoint& checkpoint) {
 
 void check_quantization_settings(const io::Checkpoint& checkpoint) {
   if (checkpoint.quantization.is_null()) return;
+  if (is_method(checkpoint, "bitsandbytes", ".weight.absmax"))
+    return check_bitsandbytes_settings(Settings(checkpoint.quantization, checkpoint.quantization_file));
+  if (is_method(checkpoint, "aqlm", ".codebooks")) return static_cast<void>(read_aqlm_settings(checkpoint));
   read_gptq_settings(checkpoint);
   if (Settings(checkpoint.quantization, checkpoint.quantization_file).string({"quant_method"})) return;
   core::log_info(core::text(checkpoint.quantization_file, " names no quant_method: taken as gptq, from the tensors"));

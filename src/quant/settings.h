@@ -1,5 +1,5 @@
 #pragma once
-// What config.json or quantize_config.json says about a GPTQ checkpoint, checked.
+// What config.json or quantize_config.json says about a quantized checkpoint, checked.
 
 #include <cstdint>
 #include <optional>
@@ -17,5 +17,13 @@ struct GptqSettings {
 
 // UserError naming file and key for anything missing, of a wrong type or not built.
 GptqSettings read_gptq_settings(const io::Checkpoint& checkpoint);
+
+struct AqlmSettings {
+  std::int64_t books = 0;
+  std::int64_t bits = 0;
+};
+
+// The same; nullopt if there are no settings.
+std::optional<AqlmSettings> read_aqlm_settings(const io::Checkpoint& checkpoint);
 
 }  // namespace qzo::quant

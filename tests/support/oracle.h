@@ -33,6 +33,7 @@ class OracleTensors {
   explicit OracleTensors(const std::filesystem::path& file) { io::read_safetensors(file, source_); }
 
   const std::vector<io::TensorEntry>& entries() const { return source_.entries(); }
+  bool has(const std::string& name) const { return source_.find(name) != nullptr; }
   const io::TensorEntry& entry(const std::string& name) const {
     const io::TensorEntry* found = source_.find(name);
     if (found == nullptr) throw core::UserError(source_.where() + " has no tensor " + name);

@@ -18,14 +18,19 @@ struct WeightShape {
   kernels::Layout layout;
   std::int64_t out;
   std::int64_t in;
-  std::int64_t group = 32;  // GPTQ only
+  std::int64_t group = 32;  // GPTQ and tables
   bool shuffled_groups = false;
+  std::int32_t books = 1, bits = 8;  // AQLM
 };
 
 inline std::string layout_name(const WeightShape& shape) {
-  const char* names[] = {"f32", "f16", "bf16", "gptq", "q4_0", "q4_1", "q8_0"};
+  const char* names[] = {"f32",  "f16",  "bf16", "gptq", "q4_0", "q4_1",  "q8_0",
+                         "q5_0", "q5_1", "q4_k", "q5_k", "q6_k", "table", "aqlm"};
   std::string name = names[static_cast<int>(shape.layout)];
-  if (shape.layout == kernels::Layout::kGptq4) name += "_g" + std::to_string(shape.group);
+  if (shape.layout == kernels::Layout::kGptq4 || shape.layout == kernels::Layout::kTable4)
+    name += "_g" + std::to_string(shape.group);
+  if (shape.layout == kernels::Layout::kAqlm)
+    name += "_" + std::to_string(shape.books) + "x" + std::to_string(shape.bits);
   return shape.shuffled_groups ? name + "_shuffled" : name;
 }
 
@@ -34,7 +39,7 @@ class RandomWeight {
   explicit RandomWeight(const WeightShape& shape, unsigned seed = 1) : shape_(shape), random_(seed) {
     using kernels::Layout;
     const std::int64_t weights = shape.out * shape.in;
-    std::int64_t scales = weights / 32;
+    std::int64_t scales = weights / group();
     if (shape.layout == Layout::kGptq4) {
       const std::int64_t groups = (shape.in + shape.group - 1) / shape.group;
       scales = groups * shape.out;
@@ -43,15 +48,18 @@ class RandomWeight {
       if (shape.shuffled_groups)
         for (std::int64_t k = 0; k < shape.in; ++k)
           group_of_.push_back(static_cast<std::int32_t>(random_() % static_cast<unsigned>(groups)));
-    } else if (shape.layout == Layout::kQ4_0) {
-      fill_bytes(weights / 32 * 18);
-    } else if (shape.layout == Layout::kQ4_1) {
-      fill_bytes(weights / 32 * 20);
-    } else if (shape.layout == Layout::kQ8_0) {
-      fill_bytes(weights / 32 * 34);
-    } else {
+    } else if (shape.layout <= Layout::kDenseBF16) {
       scales = 0;
       fill_dense(weights);
+    } else if (shape.layout == Layout::kTable4) {
+      fill_bytes(weights / 2);
+      table_ = uniform_vector(16);
+    } else if (shape.layout == Layout::kAqlm) {
+      fill_bytes(weights / 8 * shape.books * (shape.bits <= 8 ? 1 : 2));
+      fill_codebooks();
+    } else {
+      const auto [inputs, bytes] = block_of(shape.layout);
+      fill_bytes(weights / inputs * bytes);
     }
     for (auto* values : {&plus_, &minus_, &plus_offsets_, &minus_offsets_})
       for (std::int64_t i = 0; i < scales; ++i) values->push_back(uniform(-0.1F, 0.1F));
@@ -62,13 +70,17 @@ class RandomWeight {
   [[nodiscard]] kernels::CodeView view() const {
     const bool gptq = shape_.layout == kernels::Layout::kGptq4;
     const bool dense = shape_.layout <= kernels::Layout::kDenseBF16;
-    return {.layout = shape_.layout,
-            .out = shape_.out,
-            .in = shape_.in,
-            .group = gptq ? shape_.group : (dense ? 0 : 32),
-            .codes = bytes_.data() + 1,  // unaligned on purpose
-            .zeros = gptq ? zeros_.data() : nullptr,
-            .group_of = group_of_.empty() ? nullptr : group_of_.data()};
+    const bool aqlm = shape_.layout == kernels::Layout::kAqlm;
+    return {
+        .layout = shape_.layout,
+        .out = shape_.out,
+        .in = shape_.in,
+        .group = dense ? 0 : group(),
+        .codes = bytes_.data() + 1,  // unaligned on purpose
+        .zeros = gptq ? zeros_.data() : nullptr,
+        .group_of = group_of_.empty() ? nullptr : group_of_.data(),
+        .table = table_.empty() ? nullptr : table_.data(),
+        .codebooks = {.vectors = aqlm ? codebooks_.data() + 1 : nullptr, .books = shape_.books, .bits = shape_.bits}};
   }
   [[nodiscard]] kernels::ScaleView plus() const { return scale_view(plus_, plus_offsets_); }
   [[nodiscard]] kernels::ScaleView minus() const { return scale_view(minus_, minus_offsets_); }
@@ -81,6 +93,50 @@ class RandomWeight {
   }
 
  private:
+  [[nodiscard]] std::int64_t group() const {
+    switch (shape_.layout) {
+      case kernels::Layout::kGptq4:
+      case kernels::Layout::kTable4:
+        return shape_.group;
+      case kernels::Layout::kQ6_K:
+        return 16;
+      case kernels::Layout::kAqlm:
+        return shape_.in;
+      default:
+        return 32;
+    }
+  }
+  struct Block {
+    std::int64_t inputs, bytes;
+  };
+  static Block block_of(kernels::Layout layout) {
+    switch (layout) {
+      case kernels::Layout::kQ4_0:
+        return {32, 18};
+      case kernels::Layout::kQ4_1:
+        return {32, 20};
+      case kernels::Layout::kQ5_0:
+        return {32, 22};
+      case kernels::Layout::kQ5_1:
+        return {32, 24};
+      case kernels::Layout::kQ4_K:
+        return {256, 144};
+      case kernels::Layout::kQ5_K:
+        return {256, 176};
+      case kernels::Layout::kQ6_K:
+        return {256, 210};
+      default:
+        return {32, 34};
+    }
+  }
+  void fill_codebooks() {
+    const std::int64_t values = std::int64_t{shape_.books} * 8 << shape_.bits;
+    codebooks_.resize(static_cast<std::size_t>(values) * 2 + 1);
+    for (std::int64_t i = 0; i < values; ++i) {
+      const std::uint16_t half = core::float_to_half(uniform(-1.0F, 1.0F));
+      std::memcpy(codebooks_.data() + 1 + i * 2, &half, 2);
+    }
+  }
   void fill_bytes(std::int64_t count) {
     bytes_.resize(static_cast<std::size_t>(count) + 1);
     for (std::byte& byte : bytes_) byte = static_cast<std::byte>(random_() & 255U);
@@ -98,31 +154,56 @@ class RandomWeight {
   }
   [[nodiscard]] kernels::ScaleView scale_view(const std::vector<float>& scales,
                                               const std::vector<float>& offsets) const {
-    return {scales.empty() ? nullptr : scales.data(),
-            shape_.layout == kernels::Layout::kQ4_1 ? offsets.data() : nullptr};
+    return {scales.empty() ? nullptr : scales.data(), kernels::has_offsets(shape_.layout) ? offsets.data() : nullptr};
   }
 
   WeightShape shape_;
   std::mt19937 random_;
-  std::vector<std::byte> bytes_;
+  std::vector<std::byte> bytes_, codebooks_;
+  Floats table_;
   std::vector<std::uint8_t> zeros_;
   std::vector<std::int32_t> group_of_;
   std::vector<float> plus_, minus_, plus_offsets_, minus_offsets_;
 };
 
-// Every layout at one size; GPTQ also with a short last group, one group per column, and shuffled groups.
+// What needs rows of whole blocks of 256.
+inline std::vector<WeightShape> k_quants(std::int64_t out, std::int64_t in) {
+  using kernels::Layout;
+  return {{Layout::kQ4_K, out, in}, {Layout::kQ5_K, out, in}, {Layout::kQ6_K, out, in}};
+}
+
+// Tables with groups of every width that divides `in`, and codebooks of 8 and 12 bits.
+inline std::vector<WeightShape> value_layouts(std::int64_t out, std::int64_t in) {
+  using kernels::Layout;
+  std::vector<WeightShape> shapes = {{Layout::kAqlm, out, in, 0, false, 2, 8},
+                                     {Layout::kAqlm, out, in, 0, false, 1, 12}};
+  for (const std::int64_t group : {8, 16, 32, 64})
+    if (in % group == 0) shapes.push_back({Layout::kTable4, out, in, group});
+  return shapes;
+}
+
+// Every layout at one size; GPTQ also with a short last group, one group per column, and shuffled groups. K-quants
+// where the size allows.
 inline std::vector<WeightShape> all_layouts(std::int64_t out, std::int64_t in) {
   using kernels::Layout;
-  return {{Layout::kDenseF32, out, in},
-          {Layout::kDenseF16, out, in},
-          {Layout::kDenseBF16, out, in},
-          {Layout::kGptq4, out, in, 32},
-          {Layout::kGptq4, out, in, 128},
-          {Layout::kGptq4, out, in, in},
-          {Layout::kGptq4, out, in, 32, true},
-          {Layout::kQ4_0, out, in},
-          {Layout::kQ4_1, out, in},
-          {Layout::kQ8_0, out, in}};
+  std::vector<WeightShape> shapes = {{Layout::kDenseF32, out, in},
+                                     {Layout::kDenseF16, out, in},
+                                     {Layout::kDenseBF16, out, in},
+                                     {Layout::kGptq4, out, in, 32},
+                                     {Layout::kGptq4, out, in, 128},
+                                     {Layout::kGptq4, out, in, in},
+                                     {Layout::kGptq4, out, in, 32, true},
+                                     {Layout::kQ4_0, out, in},
+                                     {Layout::kQ4_1, out, in},
+                                     {Layout::kQ8_0, out, in},
+                                     {Layout::kQ5_0, out, in},
+                                     {Layout::kQ5_1, out, in}};
+  const std::vector<WeightShape> values = value_layouts(out, in);
+  shapes.insert(shapes.end(), values.begin(), values.end());
+  if (in % 256 != 0) return shapes;
+  const std::vector<WeightShape> blocks_of_256 = k_quants(out, in);
+  shapes.insert(shapes.end(), blocks_of_256.begin(), blocks_of_256.end());
+  return shapes;
 }
 
 }  // namespace qzo::test

@@ -21,6 +21,7 @@ struct BenchArguments {
   std::int64_t group = 128;
   std::int64_t sequences = 16, tokens = 32;
   std::vector<std::string> precisions;  // empty: all
+  std::vector<std::string> formats;     // kernels; empty: all, or the usual ones if quick
   int repeats = 7;
   int draws = 64;  // fidelity
   std::int64_t rows = 1024;

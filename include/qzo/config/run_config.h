@@ -25,7 +25,7 @@ struct ZoConfig {
   double floor = 1e-7;
   std::int64_t directions = 1;
   std::string signs = "stacked";  // stacked | sequential
-  std::string minimum = "tied";   // tied | fixed (Q4_1)
+  std::string minimum = "tied";   // tied | fixed (GGUF blocks with a minimum)
   std::vector<std::string> include = {"*"};
   std::vector<std::string> exclude;
 };

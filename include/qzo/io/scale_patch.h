@@ -1,8 +1,10 @@
 #pragma once
-// Output of a run: a byte copy of the input checkpoint in which only scale fields are rewritten; and the proof of it.
+// Output of a run: a byte copy of the input checkpoint in which only scale fields are rewritten, unless a format cannot
+// hold the new scales in their place (ExportChanges); and the proof of it.
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +35,25 @@ struct FieldWrite {
 // EnvironmentError (disk full): nothing half-written is left and an earlier `destination` is intact.
 void export_checkpoint(const Checkpoint& source, std::span<const FieldWrite> writes,
                        const std::filesystem::path& destination);
+
+// A stored tensor under its name with another type, shape or content.
+struct TensorWrite {
+  std::string tensor;
+  core::Dtype dtype = core::Dtype::kF32;
+  std::vector<std::int64_t> shape;
+  std::vector<std::byte> bytes;
+};
+
+// What an export changes. All but the fields is for Hugging Face folders: a file with changed or dropped tensors is
+// written anew (its other tensors byte for byte, its metadata kept), and so is the index that lists it.
+struct ExportChanges {
+  std::vector<FieldWrite> fields;
+  std::vector<TensorWrite> tensors;
+  std::vector<std::string> dropped;                    // tensors
+  std::map<std::filesystem::path, std::string> texts;  // whole small files, relative to the folder
+};
+void export_with_changes(const Checkpoint& source, const ExportChanges& changes,
+                         const std::filesystem::path& destination);
 
 struct ByteRange {
   std::uint64_t begin;

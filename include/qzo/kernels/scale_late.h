@@ -7,6 +7,9 @@
 //   kBf16x2  x to hi + lo, two bf16 parts: 16 significant bits, nearly fp32
 //   kInt8    x to int8, one scale max|x| / 127 for each row and chunk; group sums are exact integers
 //
+// Codes that are fractions (NF4, FP4, AQLM: has_float_codes) are rounded to bf16 like the activations in kBf16, stay
+// fp32 in kBf16x2 (there the products are fp32 ones on every CPU) and are not offered in kInt8.
+//
 // Same bits for any thread count and any batch: a row's result depends on that row alone. kInt8 also for every
 // instruction set (integers are exact, the fp32 chain over chunks is written out). kBf16 and kBf16x2: the same on all
 // CPUs without AVX512_BF16 (fp32 fma of the rounded parts); with it, sums have the rounding of vdpbf16ps.
@@ -33,7 +36,7 @@ struct ChunkPlan {
   std::vector<std::int32_t> block;   // chunks [block[i], block[i+1]) are unpacked at a time, at most 512 inputs
 };
 
-// False for dense weights (nothing to scale) and for Q8_0 with kInt8.
+// False for dense weights (nothing to scale) and, with kInt8, for Q8_0 and fractions.
 bool scale_late_supported(const CodeView& weight, LateInputs inputs);
 ChunkPlan make_chunk_plan(const CodeView& weight);
 

@@ -1,6 +1,7 @@
 #pragma once
 // How a weight matrix W [out, in] lies in memory: pointers into the checkpoint's own bytes, nothing is repacked.
 // Value of every layout: W[n,k] = scales[i] * code + offsets[i], with i the index of the scale that (n,k) belongs to.
+// Scales and offsets are [out, in / group] unless said otherwise; quant expands them where the file's own are coarser.
 // Layouts are drawn in include/qzo/quant/formats/*.h.
 
 #include <cstddef>
@@ -12,10 +13,31 @@ enum class Layout : std::uint8_t {
   kDenseF32,   // float    [out, in]; scales unused
   kDenseF16,   // IEEE half [out, in]
   kDenseBF16,  // bfloat16 [out, in]
-  kGptq4,  // int32 [in/8, out], nibble j of a word is input row 8*i + j; code = q - zeros[g, n]; scales [groups, out]
-  kQ4_0,   // 18-byte blocks of 32 along `in`; code = q - 8; scales [out, in/32]
-  kQ4_1,   // 20-byte blocks; code = q; scales and offsets [out, in/32]
-  kQ8_0,   // 34-byte blocks; code = int8; scales [out, in/32]
+  kGptq4,   // int32 [in/8, out], nibble j of a word is input row 8*i + j; code = q - zeros[g, n]; scales [groups, out]
+  kQ4_0,    // 18-byte blocks of 32 along `in`; code = q - 8; scales [out, in/32]
+  kQ4_1,    // 20-byte blocks; code = q; scales and offsets [out, in/32]
+  kQ8_0,    // 34-byte blocks; code = int8; scales [out, in/32]
+  kQ5_0,    // 22-byte blocks; code = q - 16
+  kQ5_1,    // 24-byte blocks; code = q; with offsets
+  kQ4_K,    // 144-byte blocks of 256, a scale and an offset for each 32; code = q
+  kQ5_K,    // 176-byte blocks of 256, the same
+  kQ6_K,    // 210-byte blocks of 256, a scale for each 16; code = q - 32
+  kTable4,  // bitsandbytes: nibbles of the flat matrix, the earlier input high; code = table[nibble]
+  kAqlm,    // indices [out, in/8, books], 8 or 16 bits; code = sum of the books' vectors; scales [out, 1]
+};
+
+// Whether W has an offset besides its scale.
+constexpr bool has_offsets(Layout layout) {
+  return layout == Layout::kQ4_1 || layout == Layout::kQ5_1 || layout == Layout::kQ4_K || layout == Layout::kQ5_K;
+}
+// Whether codes are fractions, hence no operands of an integer product.
+constexpr bool has_float_codes(Layout layout) { return layout == Layout::kTable4 || layout == Layout::kAqlm; }
+
+// AQLM: vectors of 8 inputs, IEEE half [books, 2^bits, 8]; a stored index counts modulo 2^bits.
+struct Codebooks {
+  const std::byte* vectors = nullptr;  // may be unaligned
+  std::int32_t books = 0;
+  std::int32_t bits = 0;  // indices take 1 byte up to 8, otherwise 2
 };
 
 struct CodeView {
@@ -27,11 +49,13 @@ struct CodeView {
   const std::uint8_t* zeros = nullptr;  // GPTQ: true zero points [groups, out]; null: all of them are `zero`
   std::int32_t zero = 0;
   const std::int32_t* group_of = nullptr;  // GPTQ desc_act: group of each input [in]; null = k / group
+  const float* table = nullptr;            // kTable4: [16]
+  Codebooks codebooks = {};                // kAqlm
 };
 
 struct ScaleView {
   const float* scales = nullptr;   // null for dense layouts
-  const float* offsets = nullptr;  // Q4_1 only: the effective minimum of each block
+  const float* offsets = nullptr;  // has_offsets(layout) only: the effective minimum of each group
 };
 
 }  // namespace qzo::kernels

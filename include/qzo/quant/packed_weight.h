@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@
 
 namespace qzo::quant {
 
-// How a block minimum (GGUF Q4_1: w = d q + m) follows its scale.
+// How a block minimum (GGUF Q4_1, Q5_1: w = d q + m; Q4_K, Q5_K: w = d sc q - dmin m) follows its scale.
 enum class MinimumRule : std::uint8_t {
   kTied,   // zero point -m/d stays fixed, d and m move together (the published rule w = s (q - z))
   kFixed,  // m stays, d alone moves
@@ -28,18 +29,25 @@ struct PackedWeight {
   PackedWeight& operator=(PackedWeight&&) = default;
 
   std::string name;           // tensor name stem: "model.layers.0.self_attn.q_proj", "blk.0.attn_q"
-  std::string format;         // "gptq", "q4_0", "q4_1", "q8_0", "dense"
+  std::string format;         // Format::name(): "gptq", "q4_1", "q6_k", "nf4", "aqlm", "dense"
   kernels::CodeView codes;    // codes and zeros point into the mapped checkpoint or into the owned vectors below
   std::vector<float> scales;  // fp32 masters in storage order (GPTQ [groups, out]; GGUF [out, in/32]); empty: dense
   std::vector<std::int64_t> scale_shape;
-  bool signed_scales = false;  // GGUF d may be negative
+  // Where one master serves several groups of the kernel (K-quants; bitsandbytes blocks that go on from row to row):
+  // group i of [out, in / codes.group] has master i / groups_per_master, and that times an integer of the file.
+  std::int64_t groups_per_master = 1;
+  std::vector<std::int8_t> part_scales;    // K-quants: one a group; empty: 1 throughout
+  std::vector<std::int8_t> part_minimums;  // Q4_K, Q5_K: the same for minima, negated
+  bool signed_scales = false;              // GGUF d may be negative
   MinimumRule minimum_rule = MinimumRule::kTied;
-  std::vector<float> minimum;  // Q4_1 [out, in/32]: m/d (tied) or m (fixed); in constant groups m itself
-  // Tied minimum: ascending indices with d == 0 in the file. There w = m; never perturbed or updated.
+  std::vector<float> minimum;  // as the scales: m/d (tied) or m (fixed); in constant groups m itself
+  // Ascending indices of masters that are never perturbed or updated, since they are 0 in the file: with a tied minimum
+  // (there w = m), and in tables.
   std::vector<std::int64_t> constant_groups;
   std::uint32_t tensor_id = 0;  // noise stream of this tensor; set by models::assign_tensor_ids
   bool trainable = false;       // perturbed and updated
-  io::ScaleField scale_field;   // where the scales stand in the file
+  bool nested = false;          // bitsandbytes: the file has the scales in 8 bits; no field of it can take the masters
+  io::ScaleField scale_field;   // where the scales stand in the file; empty if nested
   std::optional<io::ScaleField> minimum_field;
   // The same fields in the mapped file: value i begins at i * stride of the field. Null: dense, no minimum.
   core::Dtype scale_dtype = core::Dtype::kF16;
@@ -49,6 +57,7 @@ struct PackedWeight {
   kernels::ChunkPlan chunks;                 // order of the inputs in products with late scales; empty: dense
   std::vector<std::uint8_t> owned_zeros;     // GPTQ zeros unpacked [groups, out]; empty: all are codes.zero
   std::vector<std::int32_t> owned_group_of;  // desc_act
+  std::vector<float> owned_table;            // bitsandbytes [16]
   std::int64_t ambiguous_zeros = 0;          // GPTQ v1: stored 15, read as a true zero of 0 (formats/gptq.h says why)
 
   [[nodiscard]] bool quantized() const { return !scales.empty(); }
@@ -57,6 +66,8 @@ struct PackedWeight {
 // Reused memory for the scales of one layer.
 struct ScaleBuffers {
   std::vector<float> plus, minus, plus_offsets, minus_offsets;
+  // For each group of the kernel, where groups_per_master is not 1.
+  std::vector<float> plus_groups, minus_groups, plus_group_offsets, minus_group_offsets;
 };
 
 // Which scales a forward pass sees.
@@ -90,8 +101,13 @@ struct ExportedGroup {
 };
 ExportedGroup exported_group(const PackedWeight& weight, std::int64_t index);
 
-// The rewritten scale (and minimum) fields; empty for a dense weight. `count` is added to. GuardError if a master left
-// the range of the file's dtype: a checkpoint with infinities is never written.
+// The rewritten scale (and minimum) fields; none for a dense weight or a nested one. `count` is added to. GuardError if
+// a master left the range of the file's dtype: a checkpoint with infinities is never written.
 std::vector<io::FieldWrite> scale_writes(const PackedWeight& weight, RoundingCount* count = nullptr);
+
+// All that exporting these weights of a checkpoint changes: their fields, and for nested ones what
+// formats/bitsandbytes.h says (logged).
+io::ExportChanges export_changes(const io::Checkpoint& checkpoint, std::span<const PackedWeight* const> weights,
+                                 RoundingCount* count = nullptr);
 
 }  // namespace qzo::quant

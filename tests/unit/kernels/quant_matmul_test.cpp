@@ -22,6 +22,7 @@ using test::for_each_isa;
 using test::layout_name;
 using test::RandomWeight;
 using test::same_bits;
+using test::value_layouts;
 using test::WeightShape;
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
@@ -117,7 +118,7 @@ void check_all_isas(const WeightShape& shape, std::int64_t rows, std::int64_t sp
 
 TEST(QuantMatmul, EveryLayoutAndEdgeShapeOnEveryIsa) {
   for (const std::int64_t out : {1, 15, 16, 17, 33})
-    for (const std::int64_t in : {32, 64, 96, 160, 1056})
+    for (const std::int64_t in : {32, 64, 96, 160, 768, 1056})
       for (const WeightShape& shape : all_layouts(out, in))
         for (const std::int64_t rows : {1, 5, 6, 7, 13}) {
           check_all_isas(shape, rows, rows / 2, rows % 2 == 0);
@@ -126,17 +127,27 @@ TEST(QuantMatmul, EveryLayoutAndEdgeShapeOnEveryIsa) {
 }
 
 TEST(QuantMatmul, SplitAtBothEnds) {
-  for (const WeightShape& shape : all_layouts(80, 288))
-    for (const std::int64_t split : {0, 13}) check_all_isas(shape, 13, split, true);
+  for (const std::int64_t in : {288, 512})
+    for (const WeightShape& shape : all_layouts(80, in))
+      for (const std::int64_t split : {0, 13}) check_all_isas(shape, 13, split, true);
 }
 
 TEST(QuantMatmul, MoreRowsThanABlock) {
-  for (const WeightShape& shape : all_layouts(72, 288)) check_all_isas(shape, 211, 103, true);
+  for (const std::int64_t in : {288, 256})
+    for (const WeightShape& shape : all_layouts(72, in)) check_all_isas(shape, 211, 103, true);
+}
+
+// bitsandbytes' blocks go on from row to row, so that a group may be as narrow as 8 inputs and a row end after a few.
+TEST(QuantMatmul, TablesAndCodebooksWithRowsOfAnyMultipleOfEight) {
+  for (const std::int64_t in : {8, 40, 264})
+    for (const WeightShape& shape : value_layouts(35, in)) check_all_isas(shape, 7, 3, true);
 }
 
 // The promise of the header, literally.
 TEST(QuantMatmul, EachElementIsOneChainOfFusedMultiplyAdds) {
-  for (const WeightShape& shape : all_layouts(33, 544)) {
+  std::vector<WeightShape> shapes = all_layouts(33, 544);
+  for (const WeightShape& shape : test::k_quants(33, 512)) shapes.push_back(shape);
+  for (const WeightShape& shape : shapes) {
     SCOPED_TRACE(layout_name(shape));
     RandomWeight weight(shape);
     Operands operands(weight, 9, 4, true);
@@ -197,28 +208,31 @@ TEST(QuantMatmul, NonFiniteScaleReachesItsOutputOnly) {
 }
 
 TEST(DequantizeRows, EqualsTheReferenceBitForBit) {
-  for (const WeightShape& shape : all_layouts(35, 288)) {
+  std::vector<WeightShape> shapes = all_layouts(35, 288);
+  for (const WeightShape& shape : test::k_quants(35, 512)) shapes.push_back(shape);
+  for (const WeightShape& shape : shapes) {
+    const std::int64_t in = shape.in;
     SCOPED_TRACE(layout_name(shape));
     const RandomWeight weight(shape);
-    Floats identity = Floats::filled(288 * 288);
-    for (int k = 0; k < 288; ++k) identity[k * 288 + k] = 1.0F;
-    Floats transposed = Floats::filled(288 * 35);
+    Floats identity = Floats::filled(in * in);
+    for (std::int64_t k = 0; k < in; ++k) identity[k * in + k] = 1.0F;
+    Floats transposed = Floats::filled(in * 35);
     reference_quant_matmul({.weight = weight.view(),
                             .plus = weight.plus(),
                             .minus = {},
                             .x = identity.data(),
-                            .ldx = 288,
-                            .rows = 288,
-                            .split = 288,
+                            .ldx = in,
+                            .rows = in,
+                            .split = in,
                             .bias = nullptr,
                             .y = transposed.data(),
                             .ldy = 35});
     for_each_isa([&] {
       for (const auto& [first, count] : std::vector<std::pair<int, int>>{{0, 35}, {34, 1}, {3, 17}, {16, 16}}) {
-        Floats rows = Floats::filled(count * 288 + 1, kUntouched);
+        Floats rows = Floats::filled(count * in + 1, kUntouched);
         dequantize_rows(weight.view(), weight.plus(), first, count, rows.data());
         for (int n = 0; n < count; ++n)
-          for (int k = 0; k < 288; ++k) ASSERT_EQ(rows[n * 288 + k], transposed[k * 35 + first + n]);
+          for (std::int64_t k = 0; k < in; ++k) ASSERT_EQ(rows[n * in + k], transposed[k * 35 + first + n]);
         EXPECT_EQ(rows.back(), kUntouched);
       }
     });

@@ -147,10 +147,8 @@ struct BlockLayer {
   explicit BlockLayer(core::Dtype type) : dtype(type) {
     Bits bits(static_cast<std::uint64_t>(type));
     for (std::size_t i = 0; i < out * in; ++i) {
-      const int code = type == core::Dtype::kQ8_0
-                           ? static_cast<int>(bits.below(256)) - 128
-                           : static_cast<int>(bits.below(16)) - (type == core::Dtype::kQ4_0 ? 8 : 0);
-      codes.push_back(code);
+      const std::uint32_t values = type == core::Dtype::kQ8_0 ? 256 : has_fifth_bits() ? 32 : 16;
+      codes.push_back(static_cast<int>(bits.below(values)) - zero());
     }
     for (std::size_t block = 0; block < blocks(); ++block) {
       d.push_back(static_cast<float>(static_cast<int>(bits.below(2000)) - 1000) / 4096.0F + 0.5F / 4096.0F);
@@ -158,24 +156,37 @@ struct BlockLayer {
     }
   }
   std::size_t blocks() const { return out * in / 32; }
+  bool has_minimum() const { return dtype == core::Dtype::kQ4_1 || dtype == core::Dtype::kQ5_1; }
+  bool has_fifth_bits() const { return dtype == core::Dtype::kQ5_0 || dtype == core::Dtype::kQ5_1; }
+  // What is stored for 0.
+  int zero() const {
+    if (dtype == core::Dtype::kQ8_0) return 128;  // of a byte without sign
+    return has_minimum() ? 0 : has_fifth_bits() ? 16 : 8;
+  }
   std::string data() const {
     std::string bytes;
     for (std::size_t block = 0; block < blocks(); ++block) {
       bytes += little_endian(core::float_to_half(d[block]));
-      if (dtype == core::Dtype::kQ4_1) bytes += little_endian(core::float_to_half(m[block]));
+      if (has_minimum()) bytes += little_endian(core::float_to_half(m[block]));
       const int* code = codes.data() + block * 32;
       if (dtype == core::Dtype::kQ8_0) {
         for (int i = 0; i < 32; ++i) bytes += static_cast<char>(code[i]);
         continue;
       }
-      const int shift = dtype == core::Dtype::kQ4_0 ? 8 : 0;
-      for (int i = 0; i < 16; ++i) bytes += static_cast<char>((code[i] + shift) | ((code[i + 16] + shift) << 4));
+      const auto stored = [&](int i) { return static_cast<unsigned>(code[i] + zero()); };
+      std::uint32_t fifth = 0;
+      for (int i = 0; i < 32; ++i) fifth |= (stored(i) >> 4) << i;
+      if (has_fifth_bits()) bytes += little_endian(fifth);
+      for (int i = 0; i < 16; ++i) bytes += static_cast<char>((stored(i) & 15U) | (stored(i + 16) & 15U) << 4);
     }
     return bytes;
   }
   io::Checkpoint write(const std::filesystem::path& file) const {
-    const std::map<core::Dtype, std::uint32_t> ids = {
-        {core::Dtype::kQ4_0, 2}, {core::Dtype::kQ4_1, 3}, {core::Dtype::kQ8_0, 8}};
+    const std::map<core::Dtype, std::uint32_t> ids = {{core::Dtype::kQ4_0, 2},
+                                                      {core::Dtype::kQ4_1, 3},
+                                                      {core::Dtype::kQ5_0, 6},
+                                                      {core::Dtype::kQ5_1, 7},
+                                                      {core::Dtype::kQ8_0, 8}};
     io::testing::GgufBuilder builder;
     builder.tensor("proj.weight", {in, out}, ids.at(dtype), 0);
     builder.data = data();

@@ -24,12 +24,14 @@ TEST_P(Blocks, DequantizeByDefinition) {
   const std::vector<float> values = dequantized(weight);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::size_t block = i / 32;
-    const double m = GetParam() == core::Dtype::kQ4_1 ? core::half_to_float(core::float_to_half(layer.m[block])) : 0.0;
+    const double m = layer.has_minimum() ? core::half_to_float(core::float_to_half(layer.m[block])) : 0.0;
     const double d = core::half_to_float(core::float_to_half(layer.d[block]));
     EXPECT_NEAR(values[i], d * layer.codes[i] + m, m == 0.0 ? 0.0 : 5e-7) << "element " << i;
   }
 }
-INSTANTIATE_TEST_SUITE_P(Gguf, Blocks, ::testing::Values(core::Dtype::kQ4_0, core::Dtype::kQ4_1, core::Dtype::kQ8_0));
+INSTANTIATE_TEST_SUITE_P(Gguf, Blocks,
+                         ::testing::Values(core::Dtype::kQ4_0, core::Dtype::kQ4_1, core::Dtype::kQ5_0,
+                                           core::Dtype::kQ5_1, core::Dtype::kQ8_0));
 
 TEST(GgufBlocks, ConstantGroupsAreListedUnderTheTiedRule) {
   const TempFolder folder;
@@ -62,17 +64,14 @@ TEST(GgufBlocks, NonFiniteNumbersAreRefusedByBlock) {
 
 TEST(GgufBlocks, OtherTypesShapesAndNamesAreRefused) {
   const TempFolder folder;
-  io::testing::GgufBuilder builder;
-  builder.tensor("k.weight", {256, 1}, 12, 0);  // Q4_K
-  builder.data = std::string(144, '\0');
-  io::testing::write_file(folder.path() / "k.gguf", builder.bytes());
-  const io::Checkpoint k_quants = io::open_checkpoint(folder.path() / "k.gguf");
+  testing::write_folder(folder.path(), "{}", {{"k.weight", {core::Dtype::kI8, {1, 256}, std::string(256, '\0')}}});
+  const io::Checkpoint integers = io::open_checkpoint(folder.path());
   expect_user_error(
       [&] {
-        load_weight(k_quants, {"k", 1, 256}, {});
+        load_weight(integers, {"k", 1, 256}, {});
       },
-      {"k.gguf: tensor \"k.weight\" of type Q4_K is not supported", "q4_0, q4_1, q8_0"});
-  expect_user_error([&] { load_weight(k_quants, {"absent", 1, 256}, {}); }, {"\"absent.weight\" is missing"});
+      {"tensor \"k.weight\" of type I8 is not supported", "q4_0, q4_1, q5_0, q5_1, q8_0, q4_k"});
+  expect_user_error([&] { load_weight(integers, {"absent", 1, 256}, {}); }, {"\"absent.weight\" is missing"});
 
   const BlockLayer layer(core::Dtype::kQ4_0);
   const io::Checkpoint checkpoint = layer.write(folder.path() / "a.gguf");

@@ -41,6 +41,7 @@ TEST_P(UntouchedBlocks, ExportToTheSameBytes) {
 }
 INSTANTIATE_TEST_SUITE_P(ScaleWrites, UntouchedBlocks,
                          ::testing::Combine(::testing::Values(core::Dtype::kQ4_0, core::Dtype::kQ4_1,
+                                                              core::Dtype::kQ5_0, core::Dtype::kQ5_1,
                                                               core::Dtype::kQ8_0),
                                             ::testing::Values(MinimumRule::kTied, MinimumRule::kFixed)));
 
