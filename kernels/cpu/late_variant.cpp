@@ -4,9 +4,9 @@ namespace qzo::kernels {
 
 // In the float kernels zero points cost nothing: the panel holds q - z. The int8 panel holds the codes themselves.
 Shift shift_of(const CodeView& weight, LateInputs inputs) {
-  if (weight.layout == Layout::kQ4_1) return Shift::kOffsets;
+  if (has_offsets(weight.layout)) return Shift::kOffsets;
   if (inputs != LateInputs::kInt8) return Shift::kNone;
-  if (weight.layout == Layout::kGptq4 && weight.zeros != nullptr) return Shift::kOffsets;
+  if (weight.zeros != nullptr) return Shift::kOffsets;
   return Shift::kConstant;
 }
 

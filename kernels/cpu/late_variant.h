@@ -73,6 +73,7 @@ struct LateTile {
   const float* weight_scales;   // [chunks, width]
   const float* weight_offsets;  // the same, or null
   bool constant_shift;
+  bool byte_codes;  // unsigned codes of eight bits (kInt8)
   float* y;
   std::int64_t ldy;
   std::int64_t columns;  // 1 to width

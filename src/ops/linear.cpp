@@ -20,7 +20,7 @@ constexpr std::int64_t kIdsPerPiece = 16;
 void check_scales(const kernels::CodeView& weight, const kernels::ScaleView& scale, const char* sign) {
   const bool dense = weight.layout <= kernels::Layout::kDenseBF16;
   QZO_CHECK(dense || scale.scales != nullptr, "no ", sign, " scales");
-  QZO_CHECK(weight.layout != kernels::Layout::kQ4_1 || scale.offsets != nullptr, "no ", sign, " offsets");
+  QZO_CHECK(!kernels::has_offsets(weight.layout) || scale.offsets != nullptr, "no ", sign, " offsets");
 }
 
 void check_weight(const kernels::CodeView& weight) {
@@ -29,6 +29,8 @@ void check_weight(const kernels::CodeView& weight) {
             "]");
   if (weight.layout == Layout::kGptq4) {
     QZO_CHECK(weight.in % 8 == 0 && weight.group > 0, "in ", weight.in, " group ", weight.group);
+  } else if (weight.layout > Layout::kGptq4 && weight.layout < Layout::kQ4_0) {
+    QZO_CHECK(weight.in % 4 == 0 && weight.group > 0, "in ", weight.in, " group ", weight.group);
   } else if (weight.layout >= Layout::kQ4_0) {
     QZO_CHECK(weight.in % 32 == 0, "in ", weight.in, " is not made of blocks of 32");
   }

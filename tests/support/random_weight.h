@@ -18,14 +18,15 @@ struct WeightShape {
   kernels::Layout layout;
   std::int64_t out;
   std::int64_t in;
-  std::int64_t group = 32;  // GPTQ only
+  std::int64_t group = 32;  // all but GGUF blocks; of outputs in kHqq*Axis0
   bool shuffled_groups = false;
 };
 
 inline std::string layout_name(const WeightShape& shape) {
-  const char* names[] = {"f32", "f16", "bf16", "gptq", "q4_0", "q4_1", "q8_0"};
+  const char* names[] = {"f32",   "f16",  "bf16", "gptq",       "gptq2",      "gptq3", "gptq8", "awq", "rows4",
+                         "rows8", "hqq4", "hqq8", "hqq4_axis0", "hqq8_axis0", "q4_0",  "q4_1",  "q8_0"};
   std::string name = names[static_cast<int>(shape.layout)];
-  if (shape.layout == kernels::Layout::kGptq4) name += "_g" + std::to_string(shape.group);
+  if (kernels::packed_bits(shape.layout) != 0) name += "_g" + std::to_string(shape.group);
   return shape.shuffled_groups ? name + "_shuffled" : name;
 }
 
@@ -35,11 +36,11 @@ class RandomWeight {
     using kernels::Layout;
     const std::int64_t weights = shape.out * shape.in;
     std::int64_t scales = weights / 32;
-    if (shape.layout == Layout::kGptq4) {
+    if (const int bits = kernels::packed_bits(shape.layout); bits != 0) {
       const std::int64_t groups = (shape.in + shape.group - 1) / shape.group;
-      scales = groups * shape.out;
-      fill_bytes(weights / 2);
-      for (std::int64_t i = 0; i < scales; ++i) zeros_.push_back(static_cast<std::uint8_t>(random_() % 16));
+      scales = kernels::groups_of_outputs(shape.layout) ? weights / shape.group : groups * shape.out;
+      fill_bytes(weights * bits / 8);
+      for (std::int64_t i = 0; i < scales; ++i) zeros_.push_back(static_cast<std::uint8_t>(random_() % (1U << bits)));
       if (shape.shuffled_groups)
         for (std::int64_t k = 0; k < shape.in; ++k)
           group_of_.push_back(static_cast<std::int32_t>(random_() % static_cast<unsigned>(groups)));
@@ -60,14 +61,14 @@ class RandomWeight {
   RandomWeight& operator=(const RandomWeight&) = delete;
 
   [[nodiscard]] kernels::CodeView view() const {
-    const bool gptq = shape_.layout == kernels::Layout::kGptq4;
+    const bool packed = kernels::packed_bits(shape_.layout) != 0;
     const bool dense = shape_.layout <= kernels::Layout::kDenseBF16;
     return {.layout = shape_.layout,
             .out = shape_.out,
             .in = shape_.in,
-            .group = gptq ? shape_.group : (dense ? 0 : 32),
+            .group = packed ? shape_.group : (dense ? 0 : 32),
             .codes = bytes_.data() + 1,  // unaligned on purpose
-            .zeros = gptq ? zeros_.data() : nullptr,
+            .zeros = packed && !kernels::has_offsets(shape_.layout) ? zeros_.data() : nullptr,
             .group_of = group_of_.empty() ? nullptr : group_of_.data()};
   }
   [[nodiscard]] kernels::ScaleView plus() const { return scale_view(plus_, plus_offsets_); }
@@ -98,8 +99,7 @@ class RandomWeight {
   }
   [[nodiscard]] kernels::ScaleView scale_view(const std::vector<float>& scales,
                                               const std::vector<float>& offsets) const {
-    return {scales.empty() ? nullptr : scales.data(),
-            shape_.layout == kernels::Layout::kQ4_1 ? offsets.data() : nullptr};
+    return {scales.empty() ? nullptr : scales.data(), kernels::has_offsets(shape_.layout) ? offsets.data() : nullptr};
   }
 
   WeightShape shape_;
@@ -109,6 +109,25 @@ class RandomWeight {
   std::vector<std::int32_t> group_of_;
   std::vector<float> plus_, minus_, plus_offsets_, minus_offsets_;
 };
+
+// The layouts of Hugging Face folders that can have so many outputs and inputs, with groups of 32, 128, one for the
+// whole row and, where the inputs may come in any order, shuffled ones.
+inline std::vector<WeightShape> packed_layouts(std::int64_t out, std::int64_t in) {
+  using enum kernels::Layout;
+  std::vector<WeightShape> shapes;
+  for (const auto layout : {kGptq2, kGptq3, kGptq8, kAwq4, kRows4, kRows8, kHqq4, kHqq8}) {
+    if ((layout == kAwq4 && out % 8 != 0) || (layout == kHqq4 && out % 2 != 0)) continue;
+    for (const std::int64_t group : {std::int64_t{32}, std::int64_t{128}, in})
+      shapes.push_back({layout, out, in, group});
+    if (layout != kAwq4 && !kernels::has_offsets(layout)) shapes.push_back({layout, out, in, 32, true});
+  }
+  return shapes;
+}
+
+// Groups of outputs: fp32 products only.
+inline std::vector<WeightShape> output_group_layouts(std::int64_t out, std::int64_t in, std::int64_t group) {
+  return {{kernels::Layout::kHqq4Axis0, out, in, group}, {kernels::Layout::kHqq8Axis0, out, in, group}};
+}
 
 // Every layout at one size; GPTQ also with a short last group, one group per column, and shuffled groups.
 inline std::vector<WeightShape> all_layouts(std::int64_t out, std::int64_t in) {

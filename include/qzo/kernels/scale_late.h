@@ -33,7 +33,8 @@ struct ChunkPlan {
   std::vector<std::int32_t> block;   // chunks [block[i], block[i+1]) are unpacked at a time, at most 512 inputs
 };
 
-// False for dense weights (nothing to scale) and for Q8_0 with kInt8.
+// False for dense weights (nothing to scale), for groups of outputs (each input has a scale of its own, so no sum of
+// several can be scaled late) and for Q8_0 with kInt8.
 bool scale_late_supported(const CodeView& weight, LateInputs inputs);
 ChunkPlan make_chunk_plan(const CodeView& weight);
 

@@ -27,27 +27,28 @@ struct PackedWeight {
   PackedWeight(PackedWeight&&) = default;
   PackedWeight& operator=(PackedWeight&&) = default;
 
-  std::string name;           // tensor name stem: "model.layers.0.self_attn.q_proj", "blk.0.attn_q"
-  std::string format;         // "gptq", "q4_0", "q4_1", "q8_0", "dense"
-  kernels::CodeView codes;    // codes and zeros point into the mapped checkpoint or into the owned vectors below
-  std::vector<float> scales;  // fp32 masters in storage order (GPTQ [groups, out]; GGUF [out, in/32]); empty: dense
+  std::string name;         // tensor name stem: "model.layers.0.self_attn.q_proj", "blk.0.attn_q"
+  std::string format;       // Format::name(): "gptq", "awq", "q4_1", "dense"
+  kernels::CodeView codes;  // codes and zeros point into the mapped checkpoint or into the owned vectors below
+  std::vector<float>
+      scales;  // fp32 masters in storage order (GPTQ, AWQ [groups, out]; others [out, groups]); empty: dense
   std::vector<std::int64_t> scale_shape;
   bool signed_scales = false;  // GGUF d may be negative
   MinimumRule minimum_rule = MinimumRule::kTied;
-  std::vector<float> minimum;  // Q4_1 [out, in/32]: m/d (tied) or m (fixed); in constant groups m itself
+  std::vector<float> minimum;  // Q4_1 [out, in/32]: m/d (tied) or m (fixed); in constant groups m itself; HQQ: -zero
   // Tied minimum: ascending indices with d == 0 in the file. There w = m; never perturbed or updated.
   std::vector<std::int64_t> constant_groups;
-  std::uint32_t tensor_id = 0;  // noise stream of this tensor; set by models::assign_tensor_ids
-  bool trainable = false;       // perturbed and updated
-  io::ScaleField scale_field;   // where the scales stand in the file
-  std::optional<io::ScaleField> minimum_field;
+  std::uint32_t tensor_id = 0;                  // noise stream of this tensor; set by models::assign_tensor_ids
+  bool trainable = false;                       // perturbed and updated
+  io::ScaleField scale_field;                   // where the scales stand in the file
+  std::optional<io::ScaleField> minimum_field;  // none: no minimum, or the file has its zero point instead (HQQ)
   // The same fields in the mapped file: value i begins at i * stride of the field. Null: dense, no minimum.
   core::Dtype scale_dtype = core::Dtype::kF16;
   const std::byte* file_scales = nullptr;
   const std::byte* file_minimum = nullptr;
 
   kernels::ChunkPlan chunks;                 // order of the inputs in products with late scales; empty: dense
-  std::vector<std::uint8_t> owned_zeros;     // GPTQ zeros unpacked [groups, out]; empty: all are codes.zero
+  std::vector<std::uint8_t> owned_zeros;     // zero points unpacked [groups, out]; empty: all are codes.zero
   std::vector<std::int32_t> owned_group_of;  // desc_act
   std::int64_t ambiguous_zeros = 0;          // GPTQ v1: stored 15, read as a true zero of 0 (formats/gptq.h says why)
 
@@ -83,7 +84,7 @@ struct RoundingCount {
 // here.
 //   scale    the master rounded to the file's dtype, nearest even
 //   minimum  Q4_1: the file's own m where the rounded scale equals the file's d (so that an untouched group keeps its
-//            bytes) or the minimum is fixed; otherwise master * (m/d), rounded
+//            bytes) or the minimum is fixed; otherwise master * (m/d), rounded. HQQ: -zero of the file * scale
 struct ExportedGroup {
   float scale = 0;
   float minimum = 0;
