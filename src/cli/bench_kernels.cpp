@@ -34,9 +34,18 @@ struct Format {
 constexpr Format kFormats[] = {{"q4_1", kernels::Layout::kQ4_1, 32},
                                {"q4_0", kernels::Layout::kQ4_0, 32},
                                {"gptq", kernels::Layout::kGptq4, 32},
-                               {"gptq", kernels::Layout::kGptq4, 128}};
+                               {"gptq", kernels::Layout::kGptq4, 128},
+                               {"gptq 2 bit", kernels::Layout::kGptq2, 128},
+                               {"gptq 3 bit", kernels::Layout::kGptq3, 128},
+                               {"gptq 8 bit", kernels::Layout::kGptq8, 128},
+                               {"awq", kernels::Layout::kAwq4, 128},
+                               {"compressed-tensors", kernels::Layout::kRows4, 128},
+                               {"compressed-tensors 8 bit", kernels::Layout::kRows8, 128},
+                               {"hqq", kernels::Layout::kHqq4, 64},
+                               {"hqq 8 bit", kernels::Layout::kHqq8, 128},
+                               {"hqq axis 0", kernels::Layout::kHqq4Axis0, 64}};
 
-// Random codes and scales; the zero points of GPTQ are symmetric (8).
+// Random codes and scales; zero points are symmetric.
 struct SyntheticWeight {
   SyntheticWeight(const Format& format, Shape shape) {
     std::mt19937 random(1);
@@ -45,7 +54,8 @@ struct SyntheticWeight {
     const std::int64_t header = format.layout == kernels::Layout::kQ4_1   ? 4
                                 : format.layout == kernels::Layout::kQ4_0 ? 2
                                                                           : 0;
-    codes.resize(static_cast<std::size_t>(weights / 2 + weights / 32 * header));
+    const int bits = kernels::packed_bits(format.layout) == 0 ? 4 : kernels::packed_bits(format.layout);
+    codes.resize(static_cast<std::size_t>(weights / 8 * bits + weights / 32 * header));
     for (std::size_t i = 0; i < codes.size(); i += 4) {
       const auto word = static_cast<std::uint32_t>(random());
       std::memcpy(codes.data() + i, &word, std::min<std::size_t>(4, codes.size() - i));
@@ -60,11 +70,11 @@ struct SyntheticWeight {
             .in = shape.in,
             .group = format.group,
             .codes = codes.data(),
-            .zero = format.layout == kernels::Layout::kGptq4 ? 8 : 0};
+            .zero = kernels::packed_bits(format.layout) == 0 ? 0 : 1 << (bits - 1)};
     chunks = kernels::make_chunk_plan(view);
   }
   [[nodiscard]] kernels::ScaleView scales(const std::vector<float>& values) const {
-    return {values.data(), view.layout == kernels::Layout::kQ4_1 ? offsets.data() : nullptr};
+    return {values.data(), kernels::has_offsets(view.layout) ? offsets.data() : nullptr};
   }
 
   std::vector<std::byte> codes;
@@ -148,7 +158,8 @@ class Bench {
     const at::Tensor w = at::randn({shape.out, shape.in});
     const at::Tensor x16 = x.to(at::kBFloat16), w16 = w.to(at::kBFloat16);
     for (const Format& format : kFormats) {
-      if (arguments_.quick && format.layout == kernels::Layout::kQ4_0) continue;
+      const bool common = format.layout == kernels::Layout::kQ4_1 || format.layout == kernels::Layout::kGptq4;
+      if (arguments_.quick && !common) continue;
       const SyntheticWeight weight(format, shape);
       std::vector<Contender> contenders = {{"dense bf16", [&] { at::linear(x16, w16); }, {}},
                                            {"dense fp32", [&] { at::linear(x, w); }, {}}};

@@ -37,10 +37,10 @@ inline std::string halves(const std::vector<float>& values) {
 struct PackedLayer {
   std::size_t in = 40, out = 24, group = 16;
   unsigned bits = 4;
-  std::vector<std::uint8_t> codes;  // [in, out]
-  std::vector<std::uint8_t> zeros;  // [groups, out], true
-  std::vector<float> scales;        // [groups, out], exact in half
-  std::vector<std::int32_t> g_idx;  // [in]
+  std::vector<std::uint8_t> codes = {};  // [in, out]
+  std::vector<std::uint8_t> zeros = {};  // [groups, out], true
+  std::vector<float> scales = {};        // [groups, out], exact in half
+  std::vector<std::int32_t> g_idx = {};  // [in]
 
   std::size_t groups() const { return (in + group - 1) / group; }
   std::int64_t largest() const { return (std::int64_t{1} << bits) - 1; }
@@ -88,7 +88,7 @@ inline std::string words_by_row(const std::vector<std::vector<std::uint32_t>>& s
 inline StoredTensors gptq_tensors(const PackedLayer& layer, const std::string& stem, bool v1) {
   std::vector<std::vector<std::uint32_t>> columns;
   for (std::size_t n = 0; n < layer.out; ++n) {
-    std::vector<std::uint8_t> codes;
+    std::vector<std::uint8_t> codes = {};
     for (std::size_t k = 0; k < layer.in; ++k) codes.push_back(layer.codes[k * layer.out + n]);
     columns.push_back(stream_words(codes, layer.bits));
   }
@@ -131,7 +131,7 @@ inline StoredTensors awq_tensors(const PackedLayer& layer, const std::string& st
 inline StoredTensors compressed_tensors(const PackedLayer& layer, const std::string& stem) {
   std::string packed, index;
   for (std::size_t n = 0; n < layer.out; ++n) {
-    std::vector<std::uint8_t> codes;
+    std::vector<std::uint8_t> codes = {};
     for (std::size_t k = 0; k < layer.in; ++k) codes.push_back(layer.codes[k * layer.out + n]);
     for (const std::uint32_t word : stream_words(codes, layer.bits)) packed += bytes_of(word);
   }
@@ -155,8 +155,8 @@ inline StoredTensors compressed_tensors(const PackedLayer& layer, const std::str
 struct HqqLayer {
   std::size_t out = 8, in = 12, group = 4, axis = 1;
   unsigned bits = 4;
-  std::vector<std::uint8_t> codes;   // [out, in]
-  std::vector<float> scales, zeros;  // a value a group, exact in half
+  std::vector<std::uint8_t> codes = {};        // [out, in]
+  std::vector<float> scales = {}, zeros = {};  // a value a group, exact in half
 
   std::size_t group_of(std::size_t n, std::size_t k) const {
     const std::size_t flat = n * in + k;
