@@ -27,7 +27,7 @@ struct Order {
 };
 
 Order order_by_group(const CodeView& weight) {
-  const std::int64_t groups = (weight.in + weight.group - 1) / weight.group;
+  const std::int64_t groups = groups_along_input(weight);
   const auto group_of = [&](std::int64_t k) {
     return static_cast<std::size_t>(weight.group_of != nullptr ? weight.group_of[k] : k / weight.group);
   };

@@ -42,6 +42,33 @@ inline void dot_short(const std::byte* x, std::int64_t row_bytes, const std::byt
   }
 }
 
+// Byte codes are split into nibbles (low + 16 * high), so that the bound above holds; the sums stay exact. The panel of
+// the high ones stands behind the longest one of low ones.
+constexpr std::int64_t kHighNibbles = kBlockDepth * kWidth;
+
+void unpack(const PanelJob& job) {
+  unpack_words<kWidth>(job);
+  if (packed_bits(job.weight.layout) != 8) return;
+  std::uint32_t* low = job.words;
+  std::uint32_t* high = job.words + kHighNibbles / 4;
+  for (std::int64_t i = 0; i < (job.end - job.begin) / 4 * kWidth; ++i) {
+    high[i] = low[i] >> 4 & 0x0f0f0f0fU;
+    low[i] &= 0x0f0f0f0fU;
+  }
+}
+
+// total[r] += 16 * products of the high nibbles, all inputs of a chunk. `panel`: of the low ones.
+template <unsigned R>
+inline void add_high_nibbles(const std::byte* x, std::int64_t row_bytes, const std::byte* panel, std::int64_t inputs,
+                             __m256i (*total)[2]) {
+  __m256i high[R][2];
+  for (unsigned r = 0; r < R; ++r) high[r][0] = high[r][1] = _mm256_setzero_si256();
+  for (std::int64_t k = 0; k < inputs; k += 32)
+    dot_short<R>(x + k, row_bytes, panel + kHighNibbles + k * kWidth, inputs - k < 32 ? inputs - k : 32, high);
+  for (unsigned r = 0; r < R; ++r)
+    for (unsigned h = 0; h < 2; ++h) total[r][h] = _mm256_add_epi32(total[r][h], _mm256_slli_epi32(high[r][h], 4));
+}
+
 // sum += part * (activation scale * weight scale) + activation sum * weight offset, for one row. `x`: the row.
 inline void add_chunk(const LateTile& tile, const std::byte* x, std::int64_t c, const __m256i* total, float* sum) {
   const __m256 scale = broadcast_float(x + tile.scales + c * 4);
@@ -82,6 +109,7 @@ inline void tile_rows(const LateTile& tile, std::int64_t row) {
         dot_short<R>(activations + k, tile.row_bytes, panel + k * kWidth, length - k < run ? length - k : run, total);
       }
     }
+    if (tile.byte_codes) add_high_nibbles<R>(activations, tile.row_bytes, panel, length, total);
     activations += length;
     panel += length * kWidth;
 #pragma GCC unroll 4
@@ -104,7 +132,7 @@ void multiply(const LateTile& tile) {
 }  // namespace
 
 const LateKernel& late_int8_avx2() {
-  static constexpr LateKernel kKernel{kWidth, 1, false, &prepare_int8<Avx2Lanes>, &unpack_words<kWidth>, &multiply};
+  static constexpr LateKernel kKernel{kWidth, 1, false, &prepare_int8<Avx2Lanes>, &unpack, &multiply};
   return kKernel;
 }
 

@@ -53,14 +53,14 @@ struct Block {
   bool last;
 };
 
-// How scales lie: GPTQ [groups, out], all others [out, groups].
+// How scales lie: [groups, out] or [out, groups].
 struct ScaleStride {
   std::int64_t column;
   std::int64_t group;
 };
 ScaleStride scale_stride(const CodeView& weight) {
-  if (weight.layout == Layout::kGptq4) return {.column = 1, .group = weight.out};
-  return {.column = weight.in / weight.group, .group = 1};
+  if (scales_by_group(weight.layout)) return {.column = 1, .group = weight.out};
+  return {.column = groups_along_input(weight), .group = 1};
 }
 
 class Piece {
@@ -128,7 +128,7 @@ class Piece {
     }
   }
 
-  // -scale * zero: what GPTQ's zero points add for each unit of an activation sum.
+  // -scale * zero: what zero points add for each unit of an activation sum.
   void offsets_of_zeros(const Block& block, const float* scale, float* offset) const {
     for (std::int64_t panel = 0; panel < columns_; panel += kernel_.width)
       for (std::int64_t c = block.first_chunk; c < block.first_chunk + block.chunks; ++c) {
@@ -180,6 +180,7 @@ class Piece {
                       .weight_offsets = shift_ == Shift::kOffsets ? scratch_.offsets[sign].data() + scales : nullptr,
                       .constant_shift = shift_ == Shift::kConstant,
                       .inputs_in_16_bits = inputs_in_16_bits(problem_.weight),
+                      .byte_codes = packed_bits(problem_.weight.layout) == 8,
                       .y = problem_.y + row * problem_.ldy + target,
                       .ldy = problem_.ldy,
                       .columns = width_at(column),
@@ -200,7 +201,7 @@ class Piece {
 }  // namespace
 
 bool scale_late_supported(const CodeView& weight, LateInputs inputs) {
-  if (weight.layout <= Layout::kDenseBF16) return false;
+  if (weight.layout <= Layout::kDenseBF16 || groups_of_outputs(weight.layout)) return false;
   return inputs != LateInputs::kInt8 || (weight.layout != Layout::kQ8_0 && !has_float_codes(weight.layout));
 }
 

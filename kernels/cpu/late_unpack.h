@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "cpu/late_unpack_codes.h"
 #include "cpu/late_unpack_gguf.h"
 #include "cpu/late_variant.h"
 
@@ -92,6 +93,21 @@ inline void unpack_words(const PanelJob& job) {
   switch (job.weight.layout) {
     case Layout::kGptq4:
       return unpack_gptq_words<W>(job);
+    case Layout::kGptq2:
+      return unpack_codes<W, GptqCodes<2>>(job);
+    case Layout::kGptq3:
+      return unpack_codes<W, GptqCodes<3>>(job);
+    case Layout::kGptq8:
+      return unpack_codes<W, GptqCodes<8>>(job);
+    case Layout::kAwq4:
+      return unpack_codes<W, AwqCodes>(job);
+    case Layout::kRows4:
+      return unpack_codes<W, RowCodes<NibbleRow>>(job);
+    case Layout::kHqq4:
+      return unpack_codes<W, RowCodes<HalvesRow>>(job);
+    case Layout::kRows8:
+    case Layout::kHqq8:
+      return unpack_codes<W, RowCodes<ByteRow>>(job);
     case Layout::kQ4_0:
       return unpack_blocks_q4<W>(job, 2);
     case Layout::kQ4_1:
@@ -132,7 +148,7 @@ inline void for_chunks_with_zeros(const PanelJob& job, Body body) {
   }
 }
 
-// q - z of one code: signed bytes in Q8_0, nibbles otherwise.
+// q - z of one code: signed bytes in Q8_0, unsigned ones otherwise.
 inline std::int32_t code_of(std::uint32_t word, unsigned i, bool is_signed) {
   const std::uint32_t byte = word >> (8 * i) & 255U;
   return is_signed ? static_cast<std::int32_t>(byte ^ 128U) - 128 : static_cast<std::int32_t>(byte);

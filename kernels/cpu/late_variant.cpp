@@ -6,7 +6,7 @@ namespace qzo::kernels {
 Shift shift_of(const CodeView& weight, LateInputs inputs) {
   if (has_offsets(weight.layout)) return Shift::kOffsets;
   if (inputs != LateInputs::kInt8) return Shift::kNone;
-  if (weight.layout == Layout::kGptq4 && weight.zeros != nullptr) return Shift::kOffsets;
+  if (weight.zeros != nullptr) return Shift::kOffsets;
   return Shift::kConstant;
 }
 

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <cstring>
 
+#include "cpu/group_cursor.h"
 #include "cpu/tail.h"
+#include "cpu/unpack_codes_body.h"
 #include "cpu/unpack_groups_body.h"
 #include "cpu/variant.h"
 
@@ -81,35 +83,6 @@ inline void unpack_q8(const CodeView& weight, const ScaleView& scale, const Pane
   }
 }
 
-// The group of ascending inputs, without a division each.
-class GroupCursor {
- public:
-  GroupCursor(const CodeView& weight, std::int64_t k)
-      : group_of_(weight.group_of), size_(weight.group), group_(k / size_), end_((group_ + 1) * size_) {}
-
-  std::int64_t at(std::int64_t k) {
-    if (group_of_ != nullptr) return group_of_[k];
-    if (k == end_) {
-      ++group_;
-      end_ += size_;
-    }
-    return group_;
-  }
-
- private:
-  const std::int32_t* group_of_;
-  std::int64_t size_;
-  std::int64_t group_;
-  std::int64_t end_;
-};
-
-template <class L>
-inline typename L::Floats widen_zeros(const std::uint8_t* zeros, std::int64_t count) {
-  alignas(64) std::uint32_t lanes[kLanes];
-  for (std::int64_t i = 0; i < kLanes; ++i) lanes[i] = i < count ? zeros[i] : 0;
-  return L::signed_to_float(L::load_words(lanes));
-}
-
 template <class L>
 inline void unpack_gptq(const CodeView& weight, const ScaleView& scale, const PanelRange& range, float* panel) {
   using Floats = typename L::Floats;
@@ -168,6 +141,24 @@ void unpack_panel(const CodeView& weight, const ScaleView& scale, const PanelRan
       return unpack_16bit<L, Layout::kDenseBF16>(weight, range, panel);
     case Layout::kGptq4:
       return unpack_gptq<L>(weight, scale, range, panel);
+    case Layout::kGptq2:
+      return unpack_packed<L, GptqCodes<2>>(weight, scale, range, panel);
+    case Layout::kGptq3:
+      return unpack_packed<L, GptqCodes<3>>(weight, scale, range, panel);
+    case Layout::kGptq8:
+      return unpack_packed<L, GptqCodes<8>>(weight, scale, range, panel);
+    case Layout::kAwq4:
+      return unpack_packed<L, AwqCodes>(weight, scale, range, panel);
+    case Layout::kRows4:
+      return unpack_packed<L, RowCodes<NibbleRow>>(weight, scale, range, panel);
+    case Layout::kRows8:
+      return unpack_packed<L, RowCodes<ByteRow>>(weight, scale, range, panel);
+    case Layout::kHqq4:
+    case Layout::kHqq4Axis0:
+      return unpack_packed<L, RowCodes<HalvesRow>, true>(weight, scale, range, panel);
+    case Layout::kHqq8:
+    case Layout::kHqq8Axis0:
+      return unpack_packed<L, RowCodes<ByteRow>, true>(weight, scale, range, panel);
     case Layout::kQ4_0:
       return unpack_q4<L, Layout::kQ4_0>(weight, scale, range, panel);
     case Layout::kQ4_1:

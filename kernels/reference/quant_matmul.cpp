@@ -7,6 +7,7 @@
 #include "qzo/core/half.h"
 
 #include "reference/block_weight.h"
+#include "reference/packed_weight.h"
 #include "reference/value_weight.h"
 
 namespace qzo::kernels {
@@ -42,6 +43,17 @@ float weight_at(const CodeView& w, const ScaleView& scale, std::int64_t n, std::
           static_cast<int>(word >> (k % 8 * 4) & 15U) - (w.zeros != nullptr ? w.zeros[group * w.out + n] : w.zero);
       return scale.scales[group * w.out + n] * static_cast<float>(code);
     }
+    case Layout::kGptq2:
+    case Layout::kGptq3:
+    case Layout::kGptq8:
+    case Layout::kAwq4:
+    case Layout::kRows4:
+    case Layout::kRows8:
+    case Layout::kHqq4:
+    case Layout::kHqq8:
+    case Layout::kHqq4Axis0:
+    case Layout::kHqq8Axis0:
+      return packed_weight_at(w, scale, n, k);
     case Layout::kQ4_0:
       return scale.scales[block] * static_cast<float>(nibble_of_block(w.codes + block * 18 + 2, i) - 8);
     case Layout::kQ4_1:

@@ -40,6 +40,15 @@ constexpr Format kFormats[] = {{"q4_1", kernels::Layout::kQ4_1, 32, 160, 32, tru
                                {"q4_0", kernels::Layout::kQ4_0, 32, 144, 32, false},
                                {"gptq", kernels::Layout::kGptq4, 32, 128, 8, true},
                                {"gptq", kernels::Layout::kGptq4, 128, 128, 8, true},
+                               {"gptq 2 bit", kernels::Layout::kGptq2, 128, 64, 32, false},
+                               {"gptq 3 bit", kernels::Layout::kGptq3, 128, 96, 32, false},
+                               {"gptq 8 bit", kernels::Layout::kGptq8, 128, 256, 8, false},
+                               {"awq", kernels::Layout::kAwq4, 128, 128, 8, false},
+                               {"compressed-tensors", kernels::Layout::kRows4, 128, 128, 8, false},
+                               {"compressed-tensors 8 bit", kernels::Layout::kRows8, 128, 256, 8, false},
+                               {"hqq", kernels::Layout::kHqq4, 64, 128, 8, false},
+                               {"hqq 8 bit", kernels::Layout::kHqq8, 128, 256, 8, false},
+                               {"hqq axis 0", kernels::Layout::kHqq4Axis0, 64, 128, 8, false},
                                {"q5_0", kernels::Layout::kQ5_0, 32, 176, 32, false},
                                {"q5_1", kernels::Layout::kQ5_1, 32, 192, 32, false},
                                {"q4_k", kernels::Layout::kQ4_K, 32, 144, 256, false},
@@ -54,13 +63,14 @@ bool is_chosen(const BenchArguments& arguments, const Format& format) {
   return std::ranges::find(arguments.formats, format.name) != arguments.formats.end();
 }
 
-// Random codes and scales; the zero points of GPTQ are symmetric (8).
+// Random codes and scales; zero points are symmetric.
 struct SyntheticWeight {
   SyntheticWeight(const Format& format, Shape shape) {
     std::mt19937 random(1);
     const std::int64_t weights = shape.out * shape.in;
     const std::int64_t group = format.group == 0 ? shape.in : format.group;
     const std::int64_t groups = (shape.in + group - 1) / group * shape.out;
+    const int bits = kernels::packed_bits(format.layout);
     codes.resize(static_cast<std::size_t>(weights * format.bytes / 256));
     for (std::size_t i = 0; i < codes.size(); i += 4) {
       const auto word = static_cast<std::uint32_t>(random());
@@ -78,7 +88,7 @@ struct SyntheticWeight {
             .in = shape.in,
             .group = group,
             .codes = codes.data(),
-            .zero = format.layout == kernels::Layout::kGptq4 ? 8 : 0,
+            .zero = bits == 0 ? 0 : 1 << (bits - 1),
             .table = plus.data(),
             .codebooks = {.vectors = books.data(), .books = format.books, .bits = format.bits}};
     chunks = kernels::make_chunk_plan(view);

@@ -116,8 +116,9 @@ std::string zero_version_text(models::CausalLm& model, const io::Checkpoint& che
   for (const quant::PackedWeight* weight : model.weights()) {
     const io::TensorEntry* stored = checkpoint.tensors.find(weight->name + ".qzeros");
     if (weight->format != "gptq" || stored == nullptr || stored->bytes.empty()) continue;
-    // Output 0 of group 0 stands in the lowest nibble.
-    const auto raw = std::to_integer<std::uint8_t>(stored->bytes[0] & std::byte{0x0f});
+    // Output 0 of group 0 stands in the lowest bits.
+    const unsigned mask = (1U << kernels::packed_bits(weight->codes.layout)) - 1;
+    const int raw = std::to_integer<int>(stored->bytes[0] & static_cast<std::byte>(mask));
     const int zero = weight->codes.zeros != nullptr ? weight->codes.zeros[0] : weight->codes.zero;
     ++(zero == raw ? v2 : v1);
   }

@@ -45,7 +45,8 @@ void warn_of_ambiguous_zeros(const io::Checkpoint& checkpoint, CausalLm& model) 
   std::int64_t count = 0;
   for (const quant::PackedWeight* weight : model.weights()) count += weight->ambiguous_zeros;
   if (count == 0) return;
-  core::log_warning(core::text(checkpoint.tensors.where(), ": ", count, " stored zero points are 15 and read as 0; if ",
+  core::log_warning(core::text(checkpoint.tensors.where(), ": ", count,
+                               " stored zero points are the largest code and read as 0; if ",
                                "the file was converted to gptq (v1) word by word, their neighbours are off by one"));
 }
 

@@ -35,6 +35,8 @@ void check_weight(const kernels::CodeView& weight) {
     QZO_CHECK(weight.in % 256 == 0, "in ", weight.in, " is not made of blocks of 256");
   } else if (weight.layout == Layout::kGptq4) {
     QZO_CHECK(weight.in % 8 == 0 && weight.group > 0, "in ", weight.in, " group ", weight.group);
+  } else if (weight.layout > Layout::kGptq4 && weight.layout < Layout::kQ4_0) {
+    QZO_CHECK(weight.in % 4 == 0 && weight.group > 0, "in ", weight.in, " group ", weight.group);
   } else if (weight.layout >= Layout::kQ4_0) {
     QZO_CHECK(weight.in % 32 == 0, "in ", weight.in, " is not made of blocks of 32");
   }

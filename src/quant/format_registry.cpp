@@ -5,11 +5,14 @@
 #include "qzo/core/text.h"
 #include "qzo/quant/format.h"
 #include "qzo/quant/formats/aqlm.h"
+#include "qzo/quant/formats/awq.h"
 #include "qzo/quant/formats/bitsandbytes.h"
+#include "qzo/quant/formats/compressed_tensors.h"
 #include "qzo/quant/formats/dense.h"
 #include "qzo/quant/formats/gguf_blocks.h"
 #include "qzo/quant/formats/gguf_k_quants.h"
 #include "qzo/quant/formats/gptq.h"
+#include "qzo/quant/formats/hqq.h"
 
 namespace qzo::quant {
 namespace {
@@ -19,18 +22,18 @@ struct ForeignMark {
   std::string_view ending;
   std::string_view quantizer;
 };
-constexpr std::array<ForeignMark, 6> kForeignMarks = {{
+constexpr std::array<ForeignMark, 3> kForeignMarks = {{
     {".weight.absmax", "bitsandbytes, without a quant_state of nf4 or fp4"},
     {".codebooks", "AQLM, without codes"},
-    {".weight_packed", "compressed-tensors"},
-    {".W_q", "HQQ"},
     {".SCB", "LLM.int8"},
-    {".qweight", "AWQ (or GPTQ without g_idx)"},
 }};
 
 std::vector<std::unique_ptr<Format>> make_formats() {
   std::vector<std::unique_ptr<Format>> all;
   all.push_back(make_gptq_format());
+  all.push_back(make_awq_format());
+  all.push_back(make_compressed_tensors_format());
+  all.push_back(make_hqq_format());
   all.push_back(make_gguf_block_format(core::Dtype::kQ4_0));
   all.push_back(make_gguf_block_format(core::Dtype::kQ4_1));
   all.push_back(make_gguf_block_format(core::Dtype::kQ5_0));
@@ -102,7 +105,8 @@ PackedWeight load_weight(const io::Checkpoint& checkpoint, const WeightRequest& 
   }
   if (match == nullptr) refuse(checkpoint, request.name);
   PackedWeight weight = match->load(checkpoint, request, options);
-  if (weight.quantized()) weight.chunks = kernels::make_chunk_plan(weight.codes);
+  if (kernels::scale_late_supported(weight.codes, kernels::LateInputs::kBf16))
+    weight.chunks = kernels::make_chunk_plan(weight.codes);
   return weight;
 }
 

@@ -50,6 +50,10 @@ ExportedGroup exported_group(const PackedWeight& weight, std::int64_t index) {
   const float master = weight.scales[i];
   ExportedGroup group{.scale = round_scale(weight.scale_dtype, master)};
   if (weight.minimum.empty()) return group;
+  if (!weight.minimum_field) {  // HQQ: the file has the zero point itself
+    group.minimum = group.scale * weight.minimum[i];
+    return group;
+  }
   if (weight.minimum_rule == MinimumRule::kFixed || group.scale == file_scale(weight, index)) {
     group.minimum = file_minimum(weight, index);
   } else {

@@ -18,16 +18,17 @@ struct WeightShape {
   kernels::Layout layout;
   std::int64_t out;
   std::int64_t in;
-  std::int64_t group = 32;  // GPTQ and tables
+  std::int64_t group = 32;  // all but GGUF blocks and AQLM; of outputs in kHqq*Axis0
   bool shuffled_groups = false;
   std::int32_t books = 1, bits = 8;  // AQLM
 };
 
 inline std::string layout_name(const WeightShape& shape) {
-  const char* names[] = {"f32",  "f16",  "bf16", "gptq", "q4_0", "q4_1",  "q8_0",
-                         "q5_0", "q5_1", "q4_k", "q5_k", "q6_k", "table", "aqlm"};
+  const char* names[] = {"f32",   "f16",   "bf16", "gptq", "gptq2",      "gptq3",      "gptq8", "awq",
+                         "rows4", "rows8", "hqq4", "hqq8", "hqq4_axis0", "hqq8_axis0", "q4_0",  "q4_1",
+                         "q8_0",  "q5_0",  "q5_1", "q4_k", "q5_k",       "q6_k",       "table", "aqlm"};
   std::string name = names[static_cast<int>(shape.layout)];
-  if (shape.layout == kernels::Layout::kGptq4 || shape.layout == kernels::Layout::kTable4)
+  if (kernels::packed_bits(shape.layout) != 0 || shape.layout == kernels::Layout::kTable4)
     name += "_g" + std::to_string(shape.group);
   if (shape.layout == kernels::Layout::kAqlm)
     name += "_" + std::to_string(shape.books) + "x" + std::to_string(shape.bits);
@@ -40,11 +41,11 @@ class RandomWeight {
     using kernels::Layout;
     const std::int64_t weights = shape.out * shape.in;
     std::int64_t scales = weights / group();
-    if (shape.layout == Layout::kGptq4) {
+    if (const int bits = kernels::packed_bits(shape.layout); bits != 0) {
       const std::int64_t groups = (shape.in + shape.group - 1) / shape.group;
-      scales = groups * shape.out;
-      fill_bytes(weights / 2);
-      for (std::int64_t i = 0; i < scales; ++i) zeros_.push_back(static_cast<std::uint8_t>(random_() % 16));
+      scales = kernels::groups_of_outputs(shape.layout) ? weights / shape.group : groups * shape.out;
+      fill_bytes(weights * bits / 8);
+      for (std::int64_t i = 0; i < scales; ++i) zeros_.push_back(static_cast<std::uint8_t>(random_() % (1U << bits)));
       if (shape.shuffled_groups)
         for (std::int64_t k = 0; k < shape.in; ++k)
           group_of_.push_back(static_cast<std::int32_t>(random_() % static_cast<unsigned>(groups)));
@@ -68,7 +69,7 @@ class RandomWeight {
   RandomWeight& operator=(const RandomWeight&) = delete;
 
   [[nodiscard]] kernels::CodeView view() const {
-    const bool gptq = shape_.layout == kernels::Layout::kGptq4;
+    const bool packed = kernels::packed_bits(shape_.layout) != 0;
     const bool dense = shape_.layout <= kernels::Layout::kDenseBF16;
     const bool aqlm = shape_.layout == kernels::Layout::kAqlm;
     return {
@@ -77,7 +78,7 @@ class RandomWeight {
         .in = shape_.in,
         .group = dense ? 0 : group(),
         .codes = bytes_.data() + 1,  // unaligned on purpose
-        .zeros = gptq ? zeros_.data() : nullptr,
+        .zeros = packed && !kernels::has_offsets(shape_.layout) ? zeros_.data() : nullptr,
         .group_of = group_of_.empty() ? nullptr : group_of_.data(),
         .table = table_.empty() ? nullptr : table_.data(),
         .codebooks = {.vectors = aqlm ? codebooks_.data() + 1 : nullptr, .books = shape_.books, .bits = shape_.bits}};
@@ -94,8 +95,8 @@ class RandomWeight {
 
  private:
   [[nodiscard]] std::int64_t group() const {
+    if (kernels::packed_bits(shape_.layout) != 0) return shape_.group;
     switch (shape_.layout) {
-      case kernels::Layout::kGptq4:
       case kernels::Layout::kTable4:
         return shape_.group;
       case kernels::Layout::kQ6_K:
@@ -182,8 +183,27 @@ inline std::vector<WeightShape> value_layouts(std::int64_t out, std::int64_t in)
   return shapes;
 }
 
-// Every layout at one size; GPTQ also with a short last group, one group per column, and shuffled groups. K-quants
-// where the size allows.
+// The layouts of Hugging Face folders that can have so many outputs and inputs, with groups of 32, 128, one for the
+// whole row and, where the inputs may come in any order, shuffled ones.
+inline std::vector<WeightShape> packed_layouts(std::int64_t out, std::int64_t in) {
+  using enum kernels::Layout;
+  std::vector<WeightShape> shapes;
+  for (const auto layout : {kGptq2, kGptq3, kGptq8, kAwq4, kRows4, kRows8, kHqq4, kHqq8}) {
+    if ((layout == kAwq4 && out % 8 != 0) || (layout == kHqq4 && out % 2 != 0)) continue;
+    for (const std::int64_t group : {std::int64_t{32}, std::int64_t{128}, in})
+      shapes.push_back({layout, out, in, group});
+    if (layout != kAwq4 && !kernels::has_offsets(layout)) shapes.push_back({layout, out, in, 32, true});
+  }
+  return shapes;
+}
+
+// Groups of outputs: fp32 products only.
+inline std::vector<WeightShape> output_group_layouts(std::int64_t out, std::int64_t in, std::int64_t group) {
+  return {{kernels::Layout::kHqq4Axis0, out, in, group}, {kernels::Layout::kHqq8Axis0, out, in, group}};
+}
+
+// Every layout at one size but those of packed_layouts; GPTQ also with a short last group, one group per column, and
+// shuffled groups. K-quants where the size allows.
 inline std::vector<WeightShape> all_layouts(std::int64_t out, std::int64_t in) {
   using kernels::Layout;
   std::vector<WeightShape> shapes = {{Layout::kDenseF32, out, in},

@@ -36,7 +36,8 @@ struct ChunkPlan {
   std::vector<std::int32_t> block;   // chunks [block[i], block[i+1]) are unpacked at a time, at most 512 inputs
 };
 
-// False for dense weights (nothing to scale) and, with kInt8, for Q8_0 and fractions.
+// False for dense weights (nothing to scale), for groups of outputs (each input has a scale of its own, so no sum of
+// several can be scaled late) and, with kInt8, for Q8_0 and fractions.
 bool scale_late_supported(const CodeView& weight, LateInputs inputs);
 ChunkPlan make_chunk_plan(const CodeView& weight);
 

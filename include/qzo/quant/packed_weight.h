@@ -28,10 +28,11 @@ struct PackedWeight {
   PackedWeight(PackedWeight&&) = default;
   PackedWeight& operator=(PackedWeight&&) = default;
 
-  std::string name;           // tensor name stem: "model.layers.0.self_attn.q_proj", "blk.0.attn_q"
-  std::string format;         // Format::name(): "gptq", "q4_1", "q6_k", "nf4", "aqlm", "dense"
-  kernels::CodeView codes;    // codes and zeros point into the mapped checkpoint or into the owned vectors below
-  std::vector<float> scales;  // fp32 masters in storage order (GPTQ [groups, out]; GGUF [out, in/32]); empty: dense
+  std::string name;         // tensor name stem: "model.layers.0.self_attn.q_proj", "blk.0.attn_q"
+  std::string format;       // Format::name(): "gptq", "awq", "q4_1", "q6_k", "nf4", "aqlm", "dense"
+  kernels::CodeView codes;  // codes and zeros point into the mapped checkpoint or into the owned vectors below
+  std::vector<float>
+      scales;  // fp32 masters in storage order (GPTQ, AWQ [groups, out]; others [out, groups]); empty: dense
   std::vector<std::int64_t> scale_shape;
   // Where one master serves several groups of the kernel (K-quants; bitsandbytes blocks that go on from row to row):
   // group i of [out, in / codes.group] has master i / groups_per_master, and that times an integer of the file.
@@ -40,7 +41,7 @@ struct PackedWeight {
   std::vector<std::int8_t> part_minimums;  // Q4_K, Q5_K: the same for minima, negated
   bool signed_scales = false;              // GGUF d may be negative
   MinimumRule minimum_rule = MinimumRule::kTied;
-  std::vector<float> minimum;  // as the scales: m/d (tied) or m (fixed); in constant groups m itself
+  std::vector<float> minimum;  // as the scales: m/d (tied) or m (fixed); in constant groups m itself; HQQ: -zero
   // Ascending indices of masters that are never perturbed or updated, since they are 0 in the file: with a tied minimum
   // (there w = m), and in tables.
   std::vector<std::int64_t> constant_groups;
@@ -48,14 +49,14 @@ struct PackedWeight {
   bool trainable = false;       // perturbed and updated
   bool nested = false;          // bitsandbytes: the file has the scales in 8 bits; no field of it can take the masters
   io::ScaleField scale_field;   // where the scales stand in the file; empty if nested
-  std::optional<io::ScaleField> minimum_field;
+  std::optional<io::ScaleField> minimum_field;  // none: no minimum, or the file has its zero point instead (HQQ)
   // The same fields in the mapped file: value i begins at i * stride of the field. Null: dense, no minimum.
   core::Dtype scale_dtype = core::Dtype::kF16;
   const std::byte* file_scales = nullptr;
   const std::byte* file_minimum = nullptr;
 
   kernels::ChunkPlan chunks;                 // order of the inputs in products with late scales; empty: dense
-  std::vector<std::uint8_t> owned_zeros;     // GPTQ zeros unpacked [groups, out]; empty: all are codes.zero
+  std::vector<std::uint8_t> owned_zeros;     // zero points unpacked [groups, out]; empty: all are codes.zero
   std::vector<std::int32_t> owned_group_of;  // desc_act
   std::vector<float> owned_table;            // bitsandbytes [16]
   std::int64_t ambiguous_zeros = 0;          // GPTQ v1: stored 15, read as a true zero of 0 (formats/gptq.h says why)
@@ -94,7 +95,7 @@ struct RoundingCount {
 // here.
 //   scale    the master rounded to the file's dtype, nearest even
 //   minimum  Q4_1: the file's own m where the rounded scale equals the file's d (so that an untouched group keeps its
-//            bytes) or the minimum is fixed; otherwise master * (m/d), rounded
+//            bytes) or the minimum is fixed; otherwise master * (m/d), rounded. HQQ: -zero of the file * scale
 struct ExportedGroup {
   float scale = 0;
   float minimum = 0;

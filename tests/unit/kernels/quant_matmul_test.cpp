@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -20,6 +21,8 @@ using test::all_layouts;
 using test::Floats;
 using test::for_each_isa;
 using test::layout_name;
+using test::output_group_layouts;
+using test::packed_layouts;
 using test::RandomWeight;
 using test::same_bits;
 using test::value_layouts;
@@ -126,6 +129,21 @@ TEST(QuantMatmul, EveryLayoutAndEdgeShapeOnEveryIsa) {
         }
 }
 
+TEST(QuantMatmul, LayoutsOfHuggingFaceFolders) {
+  for (const std::int64_t out : {1, 16, 24, 33, 40})
+    for (const std::int64_t in : {32, 96, 288}) {
+      std::vector<WeightShape> shapes = packed_layouts(out, in);
+      if (out % 8 == 0)
+        for (const std::int64_t group : {8, 4})
+          std::ranges::copy(output_group_layouts(out, in, group), std::back_inserter(shapes));
+      for (const WeightShape& shape : shapes)
+        for (const std::int64_t rows : {1, 7}) {
+          check_all_isas(shape, rows, rows / 2, rows == 1);
+          if (HasFatalFailure()) return;
+        }
+    }
+}
+
 TEST(QuantMatmul, SplitAtBothEnds) {
   for (const std::int64_t in : {288, 512})
     for (const WeightShape& shape : all_layouts(80, in))
@@ -207,36 +225,40 @@ TEST(QuantMatmul, NonFiniteScaleReachesItsOutputOnly) {
   });
 }
 
+void expect_reference_weights(const WeightShape& shape) {
+  SCOPED_TRACE(layout_name(shape));
+  const std::int64_t out = shape.out, in = shape.in;
+  const RandomWeight weight(shape);
+  Floats identity = Floats::filled(in * in);
+  for (std::int64_t k = 0; k < in; ++k) identity[k * in + k] = 1.0F;
+  Floats transposed = Floats::filled(in * out);
+  reference_quant_matmul({.weight = weight.view(),
+                          .plus = weight.plus(),
+                          .minus = {},
+                          .x = identity.data(),
+                          .ldx = in,
+                          .rows = in,
+                          .split = in,
+                          .bias = nullptr,
+                          .y = transposed.data(),
+                          .ldy = out});
+  for_each_isa([&] {
+    for (const auto& [first, count] :
+         std::vector<std::pair<std::int64_t, std::int64_t>>{{0, out}, {out - 1, 1}, {3, 17}, {16, 16}}) {
+      Floats rows = Floats::filled(count * in + 1, kUntouched);
+      dequantize_rows(weight.view(), weight.plus(), first, count, rows.data());
+      for (std::int64_t n = 0; n < count; ++n)
+        for (std::int64_t k = 0; k < in; ++k) ASSERT_EQ(rows[n * in + k], transposed[k * out + first + n]);
+      EXPECT_EQ(rows.back(), kUntouched);
+    }
+  });
+}
+
 TEST(DequantizeRows, EqualsTheReferenceBitForBit) {
-  std::vector<WeightShape> shapes = all_layouts(35, 288);
-  for (const WeightShape& shape : test::k_quants(35, 512)) shapes.push_back(shape);
-  for (const WeightShape& shape : shapes) {
-    const std::int64_t in = shape.in;
-    SCOPED_TRACE(layout_name(shape));
-    const RandomWeight weight(shape);
-    Floats identity = Floats::filled(in * in);
-    for (std::int64_t k = 0; k < in; ++k) identity[k * in + k] = 1.0F;
-    Floats transposed = Floats::filled(in * 35);
-    reference_quant_matmul({.weight = weight.view(),
-                            .plus = weight.plus(),
-                            .minus = {},
-                            .x = identity.data(),
-                            .ldx = in,
-                            .rows = in,
-                            .split = in,
-                            .bias = nullptr,
-                            .y = transposed.data(),
-                            .ldy = 35});
-    for_each_isa([&] {
-      for (const auto& [first, count] : std::vector<std::pair<int, int>>{{0, 35}, {34, 1}, {3, 17}, {16, 16}}) {
-        Floats rows = Floats::filled(count * in + 1, kUntouched);
-        dequantize_rows(weight.view(), weight.plus(), first, count, rows.data());
-        for (int n = 0; n < count; ++n)
-          for (std::int64_t k = 0; k < in; ++k) ASSERT_EQ(rows[n * in + k], transposed[k * 35 + first + n]);
-        EXPECT_EQ(rows.back(), kUntouched);
-      }
-    });
-  }
+  for (const WeightShape& shape : all_layouts(35, 288)) expect_reference_weights(shape);
+  for (const WeightShape& shape : test::k_quants(35, 512)) expect_reference_weights(shape);
+  for (const WeightShape& shape : packed_layouts(40, 288)) expect_reference_weights(shape);
+  for (const WeightShape& shape : output_group_layouts(40, 288, 8)) expect_reference_weights(shape);
 }
 
 // Bytes written out by hand, so that reference and kernels cannot share a misreading of a layout.
@@ -298,6 +320,83 @@ TEST(Layouts, GptqWordsByHand) {
   EXPECT_EQ(w[31], 0.25F * (15 - 1));
   EXPECT_EQ(w[0], 0.5F * (0 - 8));
   EXPECT_EQ(w[32 + 31], 1.0F * (0 - 16));
+}
+
+// Scales 1, zero points 0: the codes themselves, [out, in].
+Floats codes_of(Layout layout, std::int64_t out, std::int64_t in, std::int64_t group, const void* bytes) {
+  const Floats ones = Floats::filled(out * in, 1.0F), zeros = Floats::filled(out * in, 0.0F);
+  const CodeView view{
+      .layout = layout, .out = out, .in = in, .group = group, .codes = static_cast<const std::byte*>(bytes)};
+  return dequantized(view, {ones.data(), has_offsets(layout) ? zeros.data() : nullptr});
+}
+
+TEST(Layouts, ThreeBitCodesStraddleWordsByHand) {
+  // One output: 32 codes in three words. Input 10 has two bits in word 0 and one in word 1, input 21 one and two.
+  const std::array<std::uint32_t, 3> words{5U | 1U << 30, 1U | 1U << 31 | 6U << 1, 2U | 7U << 29};
+  const Floats w = codes_of(Layout::kGptq3, 1, 32, 32, words.data());
+  EXPECT_EQ(w[0], 5);
+  EXPECT_EQ(w[10], 1 + 4);
+  EXPECT_EQ(w[11], 6);
+  EXPECT_EQ(w[21], 1 + 2 * 2);
+  EXPECT_EQ(w[31], 7);
+}
+
+TEST(Layouts, TwoAndEightBitGptqWordsByHand) {
+  std::array<std::uint32_t, 16> words{};
+  words[1] = 3U | 2U << 14 | 1U << 30;  // [in/16 = 1, out = 2] of 2 bits, output 1
+  Floats w = codes_of(Layout::kGptq2, 2, 16, 16, words.data());
+  EXPECT_EQ(w[16 + 0], 3);
+  EXPECT_EQ(w[16 + 7], 2);
+  EXPECT_EQ(w[16 + 15], 1);
+  words[1] = 0;
+  words[5] = 200U | 7U << 24;  // [in/4 = 4, out = 2] of 8 bits: inputs 8 to 11 of output 1
+  w = codes_of(Layout::kGptq8, 2, 16, 16, words.data());
+  EXPECT_EQ(w[16 + 8], 200);
+  EXPECT_EQ(w[16 + 11], 7);
+}
+
+TEST(Layouts, AwqWordsByHand) {
+  const std::array<std::uint32_t, 4> words{0x76543210, 0, 0, 0};  // [in = 4, out/8 = 1]
+  const Floats w = codes_of(Layout::kAwq4, 8, 4, 4, words.data());
+  const int expected[] = {0, 4, 1, 5, 2, 6, 3, 7};
+  for (int n = 0; n < 8; ++n) EXPECT_EQ(w[n * 4], expected[n]) << "output " << n;
+}
+
+TEST(Layouts, RowsByHand) {
+  const std::array<std::uint8_t, 8> bytes{0x21, 0x43, 0x65, 0x87, 0xA9, 0xCB, 0xED, 0x0F};
+  Floats w = codes_of(Layout::kRows4, 2, 8, 8, bytes.data());
+  EXPECT_EQ(w[0], 1);
+  EXPECT_EQ(w[1], 2);
+  EXPECT_EQ(w[8 + 6], 15);
+  EXPECT_EQ(w[8 + 7], 0);
+  for (const Layout layout : {Layout::kHqq4, Layout::kHqq4Axis0}) {
+    w = codes_of(layout, 4, 4, layout == Layout::kHqq4 ? 4 : 2, bytes.data());
+    EXPECT_EQ(w[0], 2);            // output 0: high nibbles of the first four bytes
+    EXPECT_EQ(w[1 * 4 + 0], 0xA);  // output 1: of the others
+    EXPECT_EQ(w[2 * 4 + 1], 3);    // output 2: low nibbles of the first four
+    EXPECT_EQ(w[3 * 4 + 3], 0xF);
+  }
+  w = codes_of(Layout::kRows8, 2, 4, 4, bytes.data());
+  EXPECT_EQ(w[1], 0x43);
+  EXPECT_EQ(w[4], 0xA9);
+}
+
+TEST(Layouts, GroupsOfOutputsByHand) {
+  // out 4 in groups of 2: outputs 0 and 2 share the scales of every input, and so do 1 and 3.
+  const std::array<std::uint8_t, 16> bytes{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  const std::array<float, 8> scales{1, 2, 3, 4, 5, 6, 7, 8}, offsets{};
+  const CodeView view{.layout = Layout::kHqq8Axis0,
+                      .out = 4,
+                      .in = 4,
+                      .group = 2,
+                      .codes = reinterpret_cast<const std::byte*>(bytes.data())};
+  const Floats w = dequantized(view, {scales.data(), offsets.data()});
+  for (int k = 0; k < 4; ++k) {
+    EXPECT_EQ(w[k], 1 + k);
+    EXPECT_EQ(w[8 + k], 1 + k);
+    EXPECT_EQ(w[4 + k], 5 + k);
+    EXPECT_EQ(w[12 + k], 5 + k);
+  }
 }
 
 TEST(Layouts, DenseHalfSpecialValues) {

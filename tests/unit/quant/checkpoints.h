@@ -14,6 +14,7 @@
 #include "qzo/kernels/quant_matmul.h"
 #include "qzo/quant/format.h"
 
+#include "support/packed_layer.h"
 #include "unit/io/gguf_builder.h"
 #include "unit/io/test_files.h"
 
@@ -23,6 +24,9 @@ using io::testing::expect_user_error;
 using io::testing::little_endian;
 using io::testing::read_bytes;
 using io::testing::TempFolder;
+using test::halves;
+using test::StoredTensor;
+using test::StoredTensors;
 
 // Whatever bits, the same on every machine.
 class Bits {
@@ -37,19 +41,6 @@ class Bits {
   std::uint64_t state_;
 };
 
-inline std::string halves(const std::vector<float>& values) {
-  std::string bytes;
-  for (const float value : values) bytes += little_endian(core::float_to_half(value));
-  return bytes;
-}
-
-struct StoredTensor {
-  core::Dtype dtype;
-  std::vector<std::int64_t> shape;
-  std::string bytes;
-};
-using StoredTensors = std::map<std::string, StoredTensor>;
-
 inline void write_folder(const std::filesystem::path& folder, const std::string& config, const StoredTensors& tensors) {
   io::testing::write_file(folder / "config.json", config);
   std::vector<io::TensorToWrite> list;
@@ -59,72 +50,42 @@ inline void write_folder(const std::filesystem::path& folder, const std::string&
   io::write_safetensors(folder / "model.safetensors", list);
 }
 
+// Codes, zero points and scales drawn at random; g_idx in order.
+inline test::PackedLayer random_layer(std::size_t in, std::size_t group, std::size_t out, unsigned bits,
+                                      std::uint64_t seed) {
+  test::PackedLayer layer{.in = in, .out = out, .group = group, .bits = bits};
+  Bits random(seed);
+  const std::uint32_t values = 1U << bits;
+  for (std::size_t i = 0; i < in * out; ++i) layer.codes.push_back(static_cast<std::uint8_t>(random.below(values)));
+  for (std::size_t i = 0; i < layer.groups() * out; ++i) {
+    layer.zeros.push_back(static_cast<std::uint8_t>(1 + random.below(values - 1)));
+    layer.scales.push_back(static_cast<float>(1 + random.below(500)) / 1024.0F);
+  }
+  for (std::size_t k = 0; k < in; ++k) layer.g_idx.push_back(static_cast<std::int32_t>(k / group));
+  return layer;
+}
+
+inline WeightRequest request_of(std::size_t out, std::size_t in) {
+  return {"proj", static_cast<std::int64_t>(out), static_cast<std::int64_t>(in)};
+}
+inline std::string config_of(const std::string& settings) { return "{\"quantization_config\": {" + settings + "}}"; }
+
 // One GPTQ layer "proj" by its true values; sizes differ from each other, so that a transposed reading cannot pass.
-struct GptqLayer {
-  std::size_t in = 40, out = 24, group = 16;
-  std::vector<std::uint8_t> codes;  // [in, out]
-  std::vector<std::uint8_t> zeros;  // [groups, out], true
-  std::vector<float> scales;        // [groups, out], exact in half
-  std::vector<std::int32_t> g_idx;  // [in]
+struct GptqLayer : test::PackedLayer {
   bool v1 = true;
   std::string settings = R"("quant_method": "gptq", "bits": 4, "group_size": 16, "sym": false)";
 
   explicit GptqLayer(std::size_t inputs = 40, std::size_t group_size = 16, std::size_t outputs = 24,
-                     std::uint64_t seed = 7)
-      : in(inputs), out(outputs), group(group_size) {
-    Bits bits(seed);
-    for (std::size_t i = 0; i < in * out; ++i) codes.push_back(static_cast<std::uint8_t>(bits.below(16)));
-    for (std::size_t i = 0; i < groups() * out; ++i) {
-      zeros.push_back(static_cast<std::uint8_t>(1 + bits.below(15)));
-      scales.push_back(static_cast<float>(1 + bits.below(500)) / 1024.0F);
-    }
-    for (std::size_t k = 0; k < in; ++k) g_idx.push_back(static_cast<std::int32_t>(k / group));
-  }
-  std::size_t groups() const { return (in + group - 1) / group; }
+                     std::uint64_t seed = 7, unsigned code_bits = 4)
+      : PackedLayer(random_layer(inputs, group_size, outputs, code_bits, seed)) {}
 
-  StoredTensors tensors() const {
-    std::string qweight, qzeros, index;
-    for (std::size_t row = 0; row < in / 8; ++row) {
-      for (std::size_t n = 0; n < out; ++n) {
-        std::uint32_t word = 0;
-        for (std::size_t j = 0; j < 8; ++j) word |= std::uint32_t{codes[(row * 8 + j) * out + n]} << (4 * j);
-        qweight += little_endian(word);
-      }
-    }
-    for (std::size_t c = 0; c < groups() * out / 8; ++c) {
-      std::uint32_t word = 0;
-      for (std::size_t j = 0; j < 8; ++j) word |= stored_zero(zeros[c * 8 + j]) << (4 * j);
-      qzeros += little_endian(word);
-    }
-    for (const std::int32_t value : g_idx) index += little_endian(value);
-    return {{"proj.qweight", {core::Dtype::kI32, shape(in / 8, out), qweight}},
-            {"proj.qzeros", {core::Dtype::kI32, shape(groups(), out / 8), qzeros}},
-            {"proj.scales", {core::Dtype::kF16, shape(groups(), out), halves(scales)}},
-            {"proj.g_idx", {core::Dtype::kI32, {static_cast<std::int64_t>(in)}, index}}};
-  }
-  std::string config() const { return "{\"quantization_config\": {" + settings + "}}"; }
-  WeightRequest request() const { return {"proj", static_cast<std::int64_t>(out), static_cast<std::int64_t>(in)}; }
+  StoredTensors tensors() const { return test::gptq_tensors(*this, "proj", v1); }
+  std::string config() const { return config_of(settings); }
+  WeightRequest request() const { return request_of(out, in); }
   io::Checkpoint write(const std::filesystem::path& folder) const {
     write_folder(folder, config(), tensors());
     return io::open_checkpoint(folder);
   }
-  // [out, in] by the definition.
-  std::vector<float> expected() const {
-    std::vector<float> weight;
-    for (std::size_t n = 0; n < out; ++n) {
-      for (std::size_t k = 0; k < in; ++k) {
-        const std::size_t at = static_cast<std::size_t>(g_idx[k]) * out + n;
-        weight.push_back(scales[at] * static_cast<float>(codes[k * out + n] - zeros[at]));
-      }
-    }
-    return weight;
-  }
-
- private:
-  static std::vector<std::int64_t> shape(std::size_t rows, std::size_t columns) {
-    return {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)};
-  }
-  unsigned stored_zero(std::uint8_t zero) const { return v1 ? (zero + 15U) & 15U : zero; }
 };
 
 inline std::vector<float> dequantized(const PackedWeight& weight, const kernels::ScaleView& view) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "qzo/core/text.h"
+
 #include "unit/quant/checkpoints.h"
 
 namespace qzo::quant {
@@ -69,6 +71,43 @@ TEST(Gptq, SymmetricSettingsWithOtherZerosAreRefusedUnlessForced) {
   const io::Checkpoint checkpoint = layer.write(folder.path());
   expect_user_error([&] { load(checkpoint, layer); }, {"proj.qzeros", "sym = true", "model.gptq_zero_version"});
   EXPECT_EQ(dequantized(load(checkpoint, layer, {.gptq_zero_version = ZeroVersion::kV1})), layer.expected());
+}
+
+// 3-bit codes straddle words, in columns of qweight and in rows of qzeros.
+TEST(Gptq, EveryBitWidthInBothVersionsWithAndWithoutOrder) {
+  for (const unsigned bits : {2U, 3U, 4U, 8U})
+    for (const bool v1 : {true, false})
+      for (const bool shuffled : {false, true}) {
+        SCOPED_TRACE(::testing::Message() << bits << " bits, v1 " << v1 << ", shuffled " << shuffled);
+        const TempFolder folder;
+        GptqLayer layer(96, 40, 64, 11, bits);
+        layer.v1 = v1;
+        layer.settings = core::text(R"("quant_method": "gptq", "group_size": 40, "sym": false, "bits": )", bits,
+                                    R"(, "checkpoint_format": ")", v1 ? "gptq" : "gptq_v2", '"');
+        if (shuffled)
+          for (std::size_t k = 0; k < 96; ++k) layer.g_idx[k] = static_cast<std::int32_t>(k * 7 % 96 / 40);
+        const io::Checkpoint checkpoint = layer.write(folder.path());
+        check_quantization_settings(checkpoint);
+        const PackedWeight weight = load(checkpoint, layer);
+        EXPECT_EQ(weight.format, "gptq");
+        EXPECT_EQ(weight.ambiguous_zeros, 0);
+        EXPECT_EQ(dequantized(weight), layer.expected());
+      }
+}
+
+TEST(Gptq, SymmetricZerosOfEveryBitWidthShowTheVersion) {
+  for (const unsigned bits : {2U, 3U, 8U})
+    for (const bool v1 : {true, false}) {
+      const TempFolder folder;
+      GptqLayer layer(64, 32, 32, 3, bits);
+      std::ranges::fill(layer.zeros, static_cast<std::uint8_t>(1U << (bits - 1)));
+      layer.v1 = v1;  // the label says v1 in either case
+      layer.settings = core::text(R"("quant_method": "gptq", "group_size": 32, "sym": true, "bits": )", bits);
+      const io::Checkpoint checkpoint = layer.write(folder.path());
+      const PackedWeight weight = load(checkpoint, layer);
+      EXPECT_EQ(weight.codes.zero, 1 << (bits - 1));
+      EXPECT_EQ(dequantized(weight), layer.expected());
+    }
 }
 
 TEST(Gptq, GroupIndexInAnyOrder) {
@@ -180,7 +219,17 @@ const Broken kBroken[] = {
      {"proj is stored twice, as gptq and as dense"}},
     {"no_index",
      [](GptqLayer&, testing::StoredTensors& t) { t.erase("proj.g_idx"); },
-     {"AWQ (or GPTQ without g_idx), which is not supported yet", "qweight I32 [5, 24]"}},
+     {"quant_method is \"gptq\"", "expected \"awq\"", "qweight without g_idx"}},
+    {"odd_for_three_bits",
+     [](GptqLayer& layer, testing::StoredTensors&) {
+       layer.settings = R"("quant_method": "gptq", "bits": 3, "group_size": 16)";
+     },
+     {"proj has 40 inputs", "multiple of 32", "3-bit"}},
+    {"other_bits",
+     [](GptqLayer& layer, testing::StoredTensors&) {
+       layer.settings = R"("quant_method": "gptq", "bits": 8, "group_size": 16)";
+     },
+     {"proj.qweight", "[5, 24]", "[10, 24]"}},
 };
 INSTANTIATE_TEST_SUITE_P(Gptq, BrokenGptq, ::testing::ValuesIn(kBroken),
                          [](const auto& test) { return test.param.name; });

@@ -57,6 +57,56 @@ TEST(ScaleWrites, UntouchedGptqExportsToTheSameBytes) {
             read_bytes(folder.path() / "b" / "model.safetensors"));
 }
 
+// One layer in every format of Hugging Face folders.
+struct Stored {
+  const char* format;
+  test::StoredTensors (*tensors)(const test::PackedLayer& layer);
+  const char* settings;
+  const char* scales;
+};
+void PrintTo(const Stored& stored, std::ostream* out) { *out << stored.format; }
+
+const Stored kStored[] = {
+    {"gptq", [](const test::PackedLayer& layer) { return test::gptq_tensors(layer, "proj", true); },
+     R"("quant_method": "gptq", "bits": 4, "group_size": 16, "sym": false)", "proj.scales"},
+    {"awq", [](const test::PackedLayer& layer) { return test::awq_tensors(layer, "proj"); },
+     R"("quant_method": "awq", "bits": 4, "group_size": 16)", "proj.scales"},
+    {"compressed-tensors", [](const test::PackedLayer& layer) { return test::compressed_tensors(layer, "proj"); },
+     R"("quant_method": "compressed-tensors", "config_groups": {})", "proj.weight_scale"},
+    {"hqq", [](const test::PackedLayer& layer) { return test::as_hqq(layer).tensors("proj"); },
+     R"("quant_method": "hqq")", "proj.scale"}};
+
+class StoredFormats : public ::testing::TestWithParam<Stored> {};
+INSTANTIATE_TEST_SUITE_P(ScaleWrites, StoredFormats, ::testing::ValuesIn(kStored),
+                         [](const auto& test) { return std::to_string(test.index); });
+
+TEST_P(StoredFormats, ExportChangesMovedScalesAndNothingElse) {
+  const TempFolder folder;
+  test::PackedLayer layer = testing::random_layer(48, 16, 24, 4, 5);
+  layer.scales[0] = 0x1p-24F;
+  testing::write_folder(folder.path() / "a", testing::config_of(GetParam().settings), GetParam().tensors(layer));
+  const io::Checkpoint checkpoint = io::open_checkpoint(folder.path() / "a");
+  PackedWeight weight = load_weight(checkpoint, testing::request_of(24, 48), {});
+  EXPECT_EQ(weight.format, GetParam().format);
+  const std::vector<io::ScaleField> fields = scale_fields(checkpoint);
+  ASSERT_EQ(fields.size(), 1u);
+  EXPECT_EQ(fields[0].tensor, GetParam().scales);
+  EXPECT_EQ(fields[0].count, 72);
+  io::export_checkpoint(checkpoint, scale_writes(weight), folder.path() / "b");
+  EXPECT_TRUE(io::diff_checkpoints(checkpoint, io::open_checkpoint(folder.path() / "b"), fields).identical());
+
+  weight.scales[5] *= 1.3F;
+  io::export_checkpoint(checkpoint, scale_writes(weight), folder.path() / "c");
+  const io::Checkpoint tuned = io::open_checkpoint(folder.path() / "c");
+  const io::DiffReport report = io::diff_checkpoints(checkpoint, tuned, fields);
+  EXPECT_TRUE(report.scales_only());
+  ASSERT_EQ(report.tensors.size(), 1u);
+  EXPECT_EQ(report.tensors[0].tensor, GetParam().scales);
+  EXPECT_LE(report.tensors[0].bytes, 2);
+  const PackedWeight back = load_weight(tuned, testing::request_of(24, 48), {});
+  EXPECT_EQ(testing::dequantized(back), testing::dequantized(weight, {.rounded = true}));
+}
+
 TEST(ScaleWrites, OnlyMovedGroupsChangeAndOnlyInScaleFields) {
   const TempFolder folder;
   const BlockLayer layer(core::Dtype::kQ4_1);
