@@ -126,7 +126,7 @@ TEST(Rope, RotatesPairsAsComplexNumbers) {
   const Floats x = Floats::random(rows * ld);
   for (const auto pairing : {RopePairing::kHalf, RopePairing::kInterleaved}) {
     Floats got = x;
-    rope(got.data(), ld, rows, heads, head_dim, positions, table.cosine.data(), table.sine.data(), pairing);
+    rope(got.data(), ld, rows, heads, head_dim, table.half, positions, table.cosine.data(), table.sine.data(), pairing);
     for (std::int64_t row = 0; row < rows; ++row) {
       for (std::int64_t head = 0; head < heads; ++head)
         for (std::int64_t i = 0; i < table.half; ++i) {
@@ -149,7 +149,7 @@ TEST(Swiglu, AgreesWithDouble) {
     const Floats gate = Floats::random(count, 30.0F), up = Floats::random(count, 3.0F, 2);
     const Floats got = same_on_every_isa([&] {
       Floats out = gate;
-      swiglu(out.data(), up.data(), count);
+      activate(Activation::kSilu, out.data(), up.data(), count);
       return out;
     });
     for (std::int64_t i = 0; i < count; ++i) {
@@ -163,7 +163,7 @@ TEST(Swiglu, AgreesWithDouble) {
 TEST(Swiglu, ExtremeGates) {
   Floats gate{-1000.0F, 1000.0F, kNaN, 0.0F};
   const Floats up = Floats::filled(4, 2.0F);
-  swiglu(gate.data(), up.data(), 4);
+  activate(Activation::kSilu, gate.data(), up.data(), 4);
   EXPECT_EQ(gate[0], 0.0F);
   EXPECT_EQ(gate[1], 2000.0F);
   EXPECT_TRUE(std::isnan(gate[2]));
@@ -182,6 +182,7 @@ struct AttentionCase {
   std::vector<RowRange> visible;
   Floats q, k, v;
   std::int64_t ldkv;
+  float cap = 0;
 
   AttentionCase(std::int64_t heads_, std::int64_t kv_heads_, std::int64_t head_dim_, std::vector<RowRange> visible_)
       : heads(heads_),
@@ -199,9 +200,17 @@ struct AttentionCase {
     }
   }
 
+  [[nodiscard]] AttentionHeads shape() const {
+    return {.heads = heads,
+            .kv_heads = kv_heads,
+            .head_dim = head_dim,
+            .scale = 1 / std::sqrt(static_cast<float>(head_dim)),
+            .cap = cap};
+  }
+
   [[nodiscard]] Floats run(const std::vector<RowRange>& ranges) const {
     Floats out = Floats::filled(heads * head_dim), scratch = Floats::filled(rows);
-    attention_row(q.data(), k.data(), v.data(), ldkv, ranges, heads, kv_heads, head_dim, scratch.data(), out.data());
+    attention_row(q.data(), k.data(), v.data(), ldkv, ranges, shape(), scratch.data(), out.data());
     return out;
   }
 
@@ -214,7 +223,9 @@ struct AttentionCase {
         double score = 0;
         for (std::int64_t i = 0; i < head_dim; ++i)
           score += static_cast<double>(q[head * head_dim + i]) * static_cast<double>(k[row * ldkv + kv + i]);
-        const double p = std::exp(score / std::sqrt(static_cast<double>(head_dim)));
+        score /= std::sqrt(static_cast<double>(head_dim));
+        if (cap > 0) score = cap * std::tanh(score / cap);
+        const double p = std::exp(score);
         total += p;
         sum += p * static_cast<double>(v[row * ldkv + kv + d]);
       }

@@ -102,17 +102,17 @@ TEST(Rope, WrongArgumentsAreInternalErrors) {
   EXPECT_THROW(run(4, 6, {0, 1}), core::InternalError);
 }
 
-TEST(Swiglu, AgreesWithDouble) {
+TEST(Gate, AgreesWithDouble) {
   const at::Tensor gate = random_matrix(300, 129), up = random_matrix(300, 129, 2);
   const at::Tensor got = same_with_two_threads([&] {
     at::Tensor result = gate.clone();
-    swiglu_(result, up);
+    gate_(kernels::Activation::kSilu, result, up);
     return result;
   });
   const at::Tensor wide = gate.to(at::kDouble);
   expect_close(got, wide * at::sigmoid(wide) * up.to(at::kDouble), 1e-6);
   at::Tensor short_gate = random_matrix(299, 129);
-  EXPECT_THROW(swiglu_(short_gate, up), core::InternalError);
+  EXPECT_THROW(gate_(kernels::Activation::kSilu, short_gate, up), core::InternalError);
 }
 
 TEST(Add, AddsInPlace) {
@@ -151,11 +151,13 @@ at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::
 
 TEST(Attention, PackedSegmentsOfTwoSignsAgreeWithAMask) {
   const std::int64_t heads = 4, kv_heads = 2, head_dim = 24;
+  const kernels::AttentionHeads shape{
+      .heads = heads, .kv_heads = kv_heads, .head_dim = head_dim, .scale = 1 / std::sqrt(24.0F)};
   const auto visible = packed_visibility();
   const at::Tensor q = random_matrix(26, heads * head_dim, 1), k = random_matrix(26, kv_heads * head_dim, 2),
                    v = random_matrix(26, kv_heads * head_dim, 3);
   const at::Tensor got =
-      same_with_two_threads([&] { return attention(q, k, v, visible, {}, 2, heads, kv_heads, head_dim); });
+      same_with_two_threads([&] { return attention(q, k, v, visible, {}, 2, shape); });
   for (const std::int64_t sign : {0, 1}) {
     const auto half = [sign](const at::Tensor& x) { return x.narrow(0, sign * 13, 13); };
     expect_close(half(got), masked_attention(half(q), half(k), half(v), heads, kv_heads, head_dim), 3e-6);
@@ -166,14 +168,14 @@ TEST(Attention, PackedSegmentsOfTwoSignsAgreeWithAMask) {
     const at::Tensor index = at::tensor(std::vector<std::int64_t>{12, 3, 8, 25, 16, 21}, at::kLong);
     return x.index_select(0, index);
   };
-  EXPECT_TRUE(at::equal(attention(pick(q), k, v, visible, rows, 2, heads, kv_heads, head_dim), pick(got)));
+  EXPECT_TRUE(at::equal(attention(pick(q), k, v, visible, rows, 2, shape), pick(got)));
 }
 
 TEST(Attention, WrongArgumentsAreInternalErrors) {
   const at::Tensor q = random_matrix(3, 16), k = random_matrix(3, 8), v = random_matrix(3, 8, 2);
   using Visible = std::vector<std::vector<RowRange>>;
   const auto run = [&](const Visible& visible, const std::vector<std::int64_t>& rows, std::int64_t signs) {
-    return attention(q, k, v, visible, rows, signs, 4, 2, 4);
+    return attention(q, k, v, visible, rows, signs, {.heads = 4, .kv_heads = 2, .head_dim = 4});
   };
   const Visible good{{{0, 1}}, {{0, 2}}, {{0, 3}}};
   EXPECT_NO_THROW(run(good, {}, 1));
@@ -183,7 +185,7 @@ TEST(Attention, WrongArgumentsAreInternalErrors) {
   EXPECT_THROW(run({{{0, 1}}, {{0, 2}}, {{0, 4}}}, {}, 1), core::InternalError);
   EXPECT_THROW(run({{{0, 1}}, {}, {{0, 3}}}, {}, 1), core::InternalError);
   EXPECT_THROW(run({{{0, 1}}, {{0, 2}}}, {}, 1), core::InternalError);
-  EXPECT_THROW(attention(q, k, v, good, {}, 1, 4, 3, 4), core::InternalError);
+  EXPECT_THROW(attention(q, k, v, good, {}, 1, {.heads = 4, .kv_heads = 3, .head_dim = 4}), core::InternalError);
 }
 
 }  // namespace
