@@ -92,8 +92,8 @@ MemoryInputs memory_inputs(const Assembly& assembly, std::uint64_t runtime_bytes
   for (const quant::PackedWeight* weight : assembly.base.model->weights()) {
     out.master_bytes += size_in_memory(weight->scales);
     out.side_bytes += size_in_memory(weight->minimum) + size_in_memory(weight->owned_codes) +
-                      size_in_memory(weight->owned_zeros) +
-                      size_in_memory(weight->owned_group_of) + size_in_memory(weight->constant_groups);
+                      size_in_memory(weight->owned_zeros) + size_in_memory(weight->owned_group_of) +
+                      size_in_memory(weight->constant_groups);
     const std::uint64_t scales = size_in_memory(weight->scales) + size_in_memory(weight->minimum);
     if (weight->trainable) out.scale_buffer_bytes = std::max(out.scale_buffer_bytes, 2 * scales);
     const std::uint64_t scratch = std::max(kernels::matmul_scratch_bytes(weight->codes), kernels::late_scratch_bytes());

@@ -47,6 +47,12 @@ const core::Json* ConfigReader::find_json(Key key) const {
   return value == values_->end() || value->is_null() ? nullptr : &*value;
 }
 
+bool ConfigReader::is_null(Key key) const {
+  if (values_ == nullptr || key.hf == nullptr) return false;
+  const auto value = values_->find(key.hf);
+  return value != values_->end() && value->is_null();
+}
+
 std::string ConfigReader::name(Key key) const {
   const char* own = gguf() ? key.gguf : key.hf;
   return prefix_ + (own == nullptr ? "" : own);

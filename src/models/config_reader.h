@@ -13,8 +13,8 @@ namespace qzo::models {
 
 // The names of one setting; null where the format has no such setting.
 struct Key {
-  const char* hf;
-  const char* gguf;  // behind "ARCHITECTURE."
+  const char* hf = nullptr;
+  const char* gguf = nullptr;  // behind "ARCHITECTURE."
 };
 
 class ConfigReader {
@@ -43,6 +43,8 @@ class ConfigReader {
 
   [[nodiscard]] bool gguf() const { return values_ == nullptr; }
   [[nodiscard]] const std::string& file() const { return file_; }
+  // Whether config.json says null, which is another thing than saying nothing where a family has a default.
+  [[nodiscard]] bool is_null(Key key) const;
   // As the file spells it.
   [[nodiscard]] std::string name(Key key) const;
   // UserError "FILE: KEY FOUND, expected EXPECTED".

@@ -17,8 +17,16 @@ struct Family {
   const char* gguf;  // general.architecture; null: not in this format
   DecoderSpec (*read)(const io::Checkpoint&);
 };
-constexpr std::array<Family, 1> kFamilies = {{
+constexpr std::array<Family, 9> kFamilies = {{
     {"llama", "llama", read_llama},
+    {"mistral", nullptr, read_mistral},  // GGUF calls it llama
+    {"qwen2", "qwen2", read_qwen2},
+    {"qwen3", "qwen3", read_qwen3},
+    {"phi3", "phi3", read_phi3},
+    {"gemma2", "gemma2", read_gemma2},
+    {"gemma3_text", "gemma3", read_gemma3},
+    {"opt", nullptr, read_opt},
+    {"gpt2", "gpt2", read_gpt2},
 }};
 
 std::string stated_name(const io::Checkpoint& checkpoint) {

@@ -76,8 +76,7 @@ std::vector<float> inverse_frequencies(const RopeSettings& settings, std::int64_
   const auto half = static_cast<std::size_t>(settings.width / 2);
   QZO_CHECK(settings.divisors.empty() || settings.divisors.size() == half, settings.divisors.size(), " divisors for ",
             half, " frequencies");
-  const double theta =
-      settings.scaling == RopeScaling::kDynamic ? dynamic_theta(settings, longest) : settings.theta;
+  const double theta = settings.scaling == RopeScaling::kDynamic ? dynamic_theta(settings, longest) : settings.theta;
   std::vector<float> frequencies(half);
   for (std::size_t i = 0; i < half; ++i) {
     double frequency = std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(settings.width));

@@ -37,8 +37,7 @@ void in_place(at::Tensor& x, const Body& body) {
   const core::ProfileScope profile(core::Part::kElementwise);
   check_dense(x, "x");
   auto* data = x.data_ptr<float>();
-  for_pieces(x.numel(), kElementsPerPiece,
-             [&](std::int64_t first, std::int64_t count) { body(data + first, count); });
+  for_pieces(x.numel(), kElementsPerPiece, [&](std::int64_t first, std::int64_t count) { body(data + first, count); });
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ enum class RopePairing : std::uint8_t {
   kInterleaved,  // element 2i with 2i + 1 (rows of q and k as GGUF files of the Llama family have them)
 };
 
-// Rotates the first 2 * half elements of each head of x [rows, heads * head_dim] (row stride ld) in place; the rest of a
-// head stays. cosine, sine: [positions, half]; position of row r: positions[r].
+// Rotates the first 2 * half elements of each head of x [rows, heads * head_dim] (row stride ld) in place; the rest of
+// a head stays. cosine, sine: [positions, half]; position of row r: positions[r].
 void rope(float* x, std::int64_t ld, std::int64_t rows, std::int64_t heads, std::int64_t head_dim, std::int64_t half,
           const std::int32_t* positions, const float* cosine, const float* sine, RopePairing pairing);
 

@@ -89,8 +89,8 @@ struct Decoder::Projected {
 // Keys and values of all rows; queries of the rows that leave the layer.
 Decoder::Projected Decoder::project(const DecoderLayer& layer, const at::Tensor& x, const Pass& pass, Rows rows) const {
   if (layer.qkv.size() == 1) {
-    const std::vector<at::Tensor> parts =
-        ops::split_columns(nn::apply(layer.qkv[0], x, pass.walk), {{spec_.query_width(), spec_.key_width(), spec_.key_width()}});
+    const std::vector<at::Tensor> parts = ops::split_columns(
+        nn::apply(layer.qkv[0], x, pass.walk), {{spec_.query_width(), spec_.key_width(), spec_.key_width()}});
     return {rows == Rows::kAll ? parts[0] : pass.only_scored(parts[0]), parts[1], parts[2]};
   }
   return {nn::apply(layer.qkv[0], rows == Rows::kAll ? x : pass.only_scored(x), pass.walk),

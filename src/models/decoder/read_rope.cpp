@@ -70,7 +70,7 @@ void read_yarn(const ConfigReader& section, nn::RopeSettings& rope) {
   const auto stated = section.find_positive({"attention_factor", nullptr});
   const auto scale = section.find_positive({"mscale", nullptr});
   const auto scale_all = section.find_positive({"mscale_all_dim", nullptr});
-  rope.table_factor = stated              ? *stated
+  rope.table_factor = stated               ? *stated
                       : scale && scale_all ? yarn_growth(rope.factor, *scale) / yarn_growth(rope.factor, *scale_all)
                                            : yarn_growth(rope.factor);
 }
@@ -124,8 +124,8 @@ void read_gguf_scaling(const ConfigReader& reader, const io::TensorSource& tenso
     case RopeScaling::kLongRope:
       rope.short_divisors = read_divisor_tensor(tensors, kShort, rope.width / 2);
       rope.long_divisors = read_divisor_tensor(tensors, kLong, rope.width / 2);
-      rope.table_factor = reader.find_positive(kAttention).value_or(
-          long_rope_growth(positions / rope.original_positions, rope.original_positions));
+      rope.table_factor = reader.find_positive(kAttention)
+                              .value_or(long_rope_growth(positions / rope.original_positions, rope.original_positions));
       break;
     default:
       if (const auto factor = reader.find_positive({nullptr, "rope.scale_linear"})) {  // before scaling.type existed
@@ -140,7 +140,7 @@ void read_gguf_scaling(const ConfigReader& reader, const io::TensorSource& tenso
 nn::RopeSettings read_gguf_rope(const ConfigReader& reader, const io::TensorSource& tensors, const DecoderSpec& spec,
                                 const RopeReading& reading) {
   nn::RopeSettings rope;
-  rope.theta = reader.find_positive({nullptr, "rope.freq_base"}).value_or(reading.default_theta);
+  rope.theta = reader.find_positive(reading.theta).value_or(reading.default_theta);
   constexpr Key kTurned{nullptr, "rope.dimension_count"};
   rope.width = reader.find_dimension(kTurned).value_or(spec.head_dim);
   if (rope.width != spec.head_dim && (!reading.partial || rope.width > spec.head_dim)) {
@@ -156,12 +156,11 @@ nn::RopeSettings read_gguf_rope(const ConfigReader& reader, const io::TensorSour
 nn::RopeSettings read_rope_section(const ConfigReader& whole, const ConfigReader& section, const DecoderSpec& spec,
                                    const RopeReading& reading) {
   nn::RopeSettings rope;
-  const Key theta_key{reading.theta_key, nullptr};
-  const auto outer_theta = whole.find_positive(theta_key);
+  const auto outer_theta = whole.find_positive(reading.theta);
   const auto inner_theta = section.find_positive({"rope_theta", nullptr});
   if (outer_theta && inner_theta && *outer_theta != *inner_theta) {
     section.fail({"rope_theta", nullptr}, core::text("is ", *inner_theta),
-                 core::text(whole.name(theta_key), " = ", *outer_theta, " or only one of the two"));
+                 core::text(whole.name(reading.theta), " = ", *outer_theta, " or only one of the two"));
   }
   rope.theta = inner_theta ? *inner_theta : outer_theta.value_or(reading.default_theta);
   rope.width = turned_width(whole, section, spec, reading);
@@ -189,7 +188,8 @@ nn::RopeSettings read_rope_section(const ConfigReader& whole, const ConfigReader
   }
   // Phi-3 has it beside the section, and there it wins.
   const auto outer_original = whole.find_positive(kOriginal);
-  rope.original_positions = outer_original ? *outer_original : section.find_positive(kOriginal).value_or(positions);
+  const double otherwise = reading.default_original > 0 ? reading.default_original : positions;
+  rope.original_positions = outer_original ? *outer_original : section.find_positive(kOriginal).value_or(otherwise);
   rope.factor = section.find_positive(kFactor).value_or(positions / rope.original_positions);
   if (rope.scaling == RopeScaling::kYarn) {
     read_yarn(section, rope);

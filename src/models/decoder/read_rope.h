@@ -11,10 +11,11 @@ namespace qzo::models {
 
 struct RopeReading {
   double default_theta = 10000;
-  const char* theta_key = "rope_theta";
-  bool scaled = true;     // false: rope_scaling is for other layers
-  bool partial = false;   // partial_rotary_factor may leave a part of each head unturned
-  bool phi_types = false;  // "su" and "yarn" are old names of longrope
+  Key theta{"rope_theta", "rope.freq_base"};
+  bool scaled = true;           // false: the scaling belongs to other layers
+  bool partial = false;         // a part of each head may stay as it is
+  bool phi_types = false;       // "su" and "yarn" are old names of longrope
+  double default_original = 0;  // original_max_position_embeddings of config.json; 0: max_position_embeddings
 };
 
 // UserError naming file and key; unknown types are refused by name.

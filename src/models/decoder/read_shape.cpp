@@ -34,10 +34,13 @@ void read_heads(const ConfigReader& reader, const ShapeKeys& keys, DecoderSpec& 
   }
   if (const auto head_dim = reader.find_dimension(keys.head_dim)) {
     spec.head_dim = *head_dim;
+  } else if (!reader.gguf() && keys.default_head_dim > 0) {
+    spec.head_dim = keys.default_head_dim;
   } else if (spec.hidden % spec.heads != 0) {
+    const std::string head_dim_key = reader.name(keys.head_dim);
     reader.fail(keys.heads, core::text("is ", spec.heads),
-                core::text("a divisor of ", reader.name(keys.hidden), " = ", spec.hidden, " as there is no ",
-                           reader.name(keys.head_dim)));
+                core::text("a divisor of ", reader.name(keys.hidden), " = ", spec.hidden,
+                           head_dim_key.empty() ? "" : " as there is no ", head_dim_key));
   } else {
     spec.head_dim = spec.hidden / spec.heads;
   }
@@ -126,11 +129,27 @@ void refuse_flag(const ConfigReader& reader, const char* hf) {
   if (reader.find_flag(key).value_or(false)) reader.refuse(key, "true", "false");
 }
 
-std::optional<std::int64_t> read_window(const ConfigReader& reader) {
+std::optional<std::int64_t> read_window(const ConfigReader& reader, std::optional<std::int64_t> otherwise) {
   constexpr Key kWindow{"sliding_window", "attention.sliding_window"};
-  if (!reader.gguf()) return reader.find_dimension(kWindow);
-  const std::int64_t window = reader.find_count(kWindow).value_or(0);  // writers put 0 for none
-  return window == 0 ? std::nullopt : std::optional(window);
+  if (reader.is_null(kWindow)) return std::nullopt;
+  const auto window = reader.gguf() ? reader.find_count(kWindow) : reader.find_dimension(kWindow);
+  if (window && *window == 0) return std::nullopt;  // writers put 0 for none
+  return window ? window : otherwise;
+}
+
+float read_cap(const ConfigReader& reader, Key key, double otherwise) {
+  if (reader.is_null(key)) return 0;
+  return static_cast<float>(reader.find_positive(key).value_or(otherwise));
+}
+
+std::string find_root(const io::TensorSource& tensors, std::initializer_list<const char*> roots, const char* stem) {
+  for (const char* root : roots) {
+    const std::string prefix = core::text(root, stem, ".");
+    for (const io::TensorEntry& entry : tensors.entries()) {
+      if (entry.name.starts_with(prefix)) return root;
+    }
+  }
+  return *roots.begin();
 }
 
 std::optional<std::vector<bool>> read_layer_types(const ConfigReader& reader, const DecoderSpec& spec,

@@ -1,7 +1,10 @@
 #pragma once
 // What nearly every configuration says in the same words.
 
+#include <initializer_list>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "qzo/io/checkpoint.h"
 
@@ -20,6 +23,7 @@ struct ShapeKeys {
   Key max_positions{"max_position_embeddings", "context_length"};
   Key norm_eps{"rms_norm_eps", "attention.layer_norm_rms_epsilon"};
   std::int64_t default_positions = 2048;
+  std::int64_t default_head_dim = 0;     // of config.json; 0: hidden / heads
   std::int64_t intermediate_factor = 0;  // intermediate = so many times hidden by default; 0: it must be stated
   bool tied_by_default = false;
 };
@@ -33,14 +37,20 @@ DecoderSpec read_shape(const ConfigReader& reader, const io::Checkpoint& checkpo
 // Tensor names of Llama; most families differ in a few.
 DecoderNames llama_names();
 
-// The one activation a family is computed with, under its names ("gelu_new"); absent: `otherwise`.
+// By the names that config.json has for them ("gelu_new"); absent: `otherwise`.
 kernels::Activation read_activation(const ConfigReader& reader, Key key, const char* otherwise);
 
 // Refuses a switch that changes the model and is not built.
 void refuse_flag(const ConfigReader& reader, const char* hf);
 
-// The sliding window of a layer's attention, if the configuration has one.
-std::optional<std::int64_t> read_window(const ConfigReader& reader);
+// The sliding window of attention; where the configuration says nothing of one, `otherwise`.
+std::optional<std::int64_t> read_window(const ConfigReader& reader, std::optional<std::int64_t> otherwise = {});
+
+// A soft cap, 0 for none (null); where the configuration says nothing, `otherwise`.
+float read_cap(const ConfigReader& reader, Key key, double otherwise);
+
+// The first of `roots` under which `stem` has tensors; the first at all if none has.
+std::string find_root(const io::TensorSource& tensors, std::initializer_list<const char*> roots, const char* stem);
 
 // Sets the windows of all layers: by layer_types where config.json lists them, otherwise where slides(layer). Without a
 // window no layer may slide.

@@ -69,11 +69,11 @@ struct DecoderSpec {
   bool qkv_bias = false, attention_out_bias = false, mlp_bias = false;
   bool transposed = false;  // dense matrices of the layers are stored as [in, out]
 
-  std::vector<LayerSpec> layer;          // [layers]
-  std::vector<nn::RopeSettings> ropes;   // empty: no rotary embedding
+  std::vector<LayerSpec> layer;         // [layers]
+  std::vector<nn::RopeSettings> ropes;  // empty: no rotary embedding
   kernels::RopePairing pairing = kernels::RopePairing::kHalf;
-  std::int64_t learned_positions = 0;    // rows of their table; 0: none
-  std::int64_t position_offset = 0;      // row of position 0
+  std::int64_t learned_positions = 0;  // rows of their table; 0: none
+  std::int64_t position_offset = 0;    // row of position 0
 
   float embedding_scale = 1;
   float attention_scale = 1;  // of q k^T

@@ -146,9 +146,9 @@ class Loader {
     if (asked_for || spec_.gguf) return values;  // GGUF: what is there counts
     const bool all_zero = std::ranges::all_of(values, [](float value) { return value == 0; });
     if (all_zero) return {};
-    throw core::UserError(core::text(tensors().describe(*entry),
-                                     " is not zero, but config.json says the model has no such bias, expected ",
-                                     "attention_bias or mlp_bias = true: set it if the model was made with biases"));
+    throw core::UserError(core::text(
+        tensors().describe(*entry), " is not zero, but config.json says the model has no such bias, expected ",
+        "attention_bias, mlp_bias or enable_bias = true: set it if the model was made ", "with biases"));
   }
 
   // Some readers follow the configuration here and would compute another model.

@@ -8,6 +8,14 @@
 
 namespace qzo::models {
 
+DecoderSpec read_gemma2(const io::Checkpoint& checkpoint);
+DecoderSpec read_gemma3(const io::Checkpoint& checkpoint);
+DecoderSpec read_gpt2(const io::Checkpoint& checkpoint);
 DecoderSpec read_llama(const io::Checkpoint& checkpoint);
+DecoderSpec read_mistral(const io::Checkpoint& checkpoint);
+DecoderSpec read_opt(const io::Checkpoint& checkpoint);
+DecoderSpec read_phi3(const io::Checkpoint& checkpoint);
+DecoderSpec read_qwen2(const io::Checkpoint& checkpoint);
+DecoderSpec read_qwen3(const io::Checkpoint& checkpoint);
 
 }  // namespace qzo::models
