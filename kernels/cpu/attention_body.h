@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu/activation_body.h"
 #include "cpu/exp.h"
 #include "cpu/rowwise_body.h"
 #include "cpu/tail.h"
@@ -45,13 +46,22 @@ inline std::int64_t head_scores(const AttentionJob& job, const float* q, const f
     std::int64_t row = job.visible[range].begin;
     const std::int64_t end = job.visible[range].end;
     for (; row + 4 <= end; row += 4, keys += 4)
-      four_scores<L>(q, k + row * job.ldkv, job.ldkv, job.head_dim, job.scratch + keys);
-    for (; row < end; ++row, ++keys) job.scratch[keys] = one_score<L>(q, k + row * job.ldkv, job.head_dim);
+      four_scores<L>(q, k + row * job.ldkv, job.ldkv, job.heads.head_dim, job.scratch + keys);
+    for (; row < end; ++row, ++keys) job.scratch[keys] = one_score<L>(q, k + row * job.ldkv, job.heads.head_dim);
   }
   return keys;
 }
 
-// scores -> exp((score - max) / sqrt(head_dim)), returns their sum.
+// Unscaled scores -> cap * tanh(score * scale / cap).
+template <class L>
+inline void cap_scores(float* scores, std::int64_t keys, float scale, float cap) {
+  for (std::int64_t i = 0; i < keys; i += kLanes) {
+    const typename L::Floats score = L::mul(load_some<L>(scores + i, keys - i), L::broadcast(scale));
+    store_some<L>(scores + i, soft_cap_lanes<L>(score, cap), keys - i);
+  }
+}
+
+// scores -> exp((score - max) * factor), returns their sum.
 template <class L>
 inline float exponentiate(float* scores, std::int64_t keys, float factor) {
   using Floats = typename L::Floats;
@@ -89,19 +99,24 @@ inline void weighted_values(const AttentionJob& job, const float* v, float total
 
 template <class L>
 void attention_row_of(const AttentionJob& job) {
-  const float factor = 1.0F / __builtin_sqrtf(static_cast<float>(job.head_dim));
-  const std::int64_t heads_per_kv = job.heads / job.kv_heads;
-  for (std::int64_t head = 0; head < job.heads; ++head) {
-    const float* q = job.q + head * job.head_dim;
-    const std::int64_t kv_offset = head / heads_per_kv * job.head_dim;
+  const AttentionHeads& shape = job.heads;
+  const std::int64_t heads_per_kv = shape.heads / shape.kv_heads;
+  for (std::int64_t head = 0; head < shape.heads; ++head) {
+    const float* q = job.q + head * shape.head_dim;
+    const std::int64_t kv_offset = head / heads_per_kv * shape.head_dim;
     const std::int64_t keys = head_scores<L>(job, q, job.k + kv_offset);
+    float factor = shape.scale;
+    if (shape.cap > 0) {
+      cap_scores<L>(job.scratch, keys, shape.scale, shape.cap);
+      factor = 1;
+    }
     const float total = exponentiate<L>(job.scratch, keys, factor);
-    float* out = job.out + head * job.head_dim;
+    float* out = job.out + head * shape.head_dim;
     const float* v = job.v + kv_offset;
     std::int64_t d = 0;
-    for (; d + 4 * kLanes <= job.head_dim; d += 4 * kLanes)
+    for (; d + 4 * kLanes <= shape.head_dim; d += 4 * kLanes)
       weighted_values<L, 4>(job, v + d, total, out + d, 4 * kLanes);
-    for (; d < job.head_dim; d += kLanes) weighted_values<L, 1>(job, v + d, total, out + d, job.head_dim - d);
+    for (; d < shape.head_dim; d += kLanes) weighted_values<L, 1>(job, v + d, total, out + d, shape.head_dim - d);
   }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Norm, activation and log-sum-exp over one row. Lane sums run over every sixteenth element; missing lanes of the last
+// Norms and log-sum-exp over one row. Lane sums run over every sixteenth element; missing lanes of the last
 // vector are neutral.
 
 #include <cstdint>
@@ -31,14 +31,29 @@ void rms_norm_rows(const float* x, const float* weight, float eps, std::int64_t 
   }
 }
 
+// Mean first, then the squares of what differs from it: no digits are lost where the mean is large.
 template <class L>
-void swiglu_array(float* gate, const float* up, std::int64_t count) {
+void layer_norm_rows(const float* x, const float* weight, const float* bias, float eps, std::int64_t rows,
+                     std::int64_t width, float* out) {
   using Floats = typename L::Floats;
-  const Floats one = L::broadcast(1.0F);
-  for (std::int64_t i = 0; i < count; i += kLanes) {
-    const Floats g = load_some<L>(gate + i, count - i);
-    const Floats silu = L::div(g, L::add(one, exp_lanes<L>(L::sub(L::zero(), g))));
-    store_some<L>(gate + i, L::mul(silu, load_some<L>(up + i, count - i)), count - i);
+  for (std::int64_t row = 0; row < rows; ++row, x += width, out += width) {
+    Floats sum = L::zero();
+    for (std::int64_t i = 0; i < width; i += kLanes) sum = L::add(sum, load_some<L>(x + i, width - i));
+    const float mean = L::reduce_add(sum) / static_cast<float>(width);
+    const Floats middle = L::broadcast(mean);
+    Floats squares = L::zero();
+    for (std::int64_t i = 0; i < width; i += kLanes) {
+      const Floats v = L::sub(load_some<L>(x + i, width - i, mean), middle);
+      squares = L::fma(v, v, squares);
+    }
+    const float variance = L::reduce_add(squares) / static_cast<float>(width);
+    const Floats inverse = L::broadcast(1.0F / __builtin_sqrtf(variance + eps));
+    for (std::int64_t i = 0; i < width; i += kLanes) {
+      const Floats normed = L::mul(L::sub(load_some<L>(x + i, width - i), middle), inverse);
+      const Floats scale = load_some<L>(weight + i, width - i);
+      const Floats shift = bias == nullptr ? L::zero() : load_some<L>(bias + i, width - i);
+      store_some<L>(out + i, L::fma(normed, scale, shift), width - i);
+    }
   }
 }
 

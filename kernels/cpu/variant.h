@@ -39,9 +39,7 @@ struct AttentionJob {
   std::int64_t ldkv;
   const RowRange* visible;
   std::int64_t ranges;
-  std::int64_t heads;
-  std::int64_t kv_heads;
-  std::int64_t head_dim;
+  AttentionHeads heads;
   float* scratch;
   float* out;
 };
@@ -50,7 +48,10 @@ struct Variant {
   void (*unpack_panel)(const CodeView& weight, const ScaleView& scale, const PanelRange& range, float* panel);
   void (*multiply)(const TileJob& job);
   void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t rows, std::int64_t width, float* out);
-  void (*swiglu)(float* gate, const float* up, std::int64_t count);
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps, std::int64_t rows,
+                     std::int64_t width, float* out);
+  void (*activate)(Activation f, float* x, const float* factor, std::int64_t count);
+  void (*soft_cap)(float* x, float cap, std::int64_t count);
   void (*attention_row)(const AttentionJob& job);
   float (*log_sum_exp)(const float* x, std::int64_t count);
 };

@@ -1,6 +1,7 @@
 #pragma once
 // Everything that a variant_<isa>.cpp compiles for its lanes type.
 
+#include "cpu/activation_body.h"
 #include "cpu/attention_body.h"
 #include "cpu/gemm_body.h"
 #include "cpu/rowwise_body.h"
@@ -11,8 +12,8 @@ namespace qzo::kernels {
 namespace {
 
 template <class L>
-inline constexpr Variant kVariant{&unpack_panel<L>, &multiply<L>,         &rms_norm_rows<L>,
-                                  &swiglu_array<L>, &attention_row_of<L>, &log_sum_exp_of<L>};
+inline constexpr Variant kVariant{&unpack_panel<L>,   &multiply<L>,       &rms_norm_rows<L>,    &layer_norm_rows<L>,
+                                  &activate_array<L>, &soft_cap_array<L>, &attention_row_of<L>, &log_sum_exp_of<L>};
 
 }  // namespace
 }  // namespace qzo::kernels

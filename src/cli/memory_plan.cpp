@@ -49,7 +49,7 @@ std::int64_t longest_pass(const MemoryInputs& inputs) {
   return std::min(tokens, std::max(inputs.max_tokens_per_pass, inputs.lengths.front()));
 }
 
-// fp32 tensors alive at once in the fuller half of a decoder layer, in floats per row (models/llama/llama.cpp):
+// fp32 tensors alive at once in the fuller half of a decoder layer, in floats per row (models/decoder/decoder.cpp):
 // residual stream and normed input; then q, k, v, mixed values and their projection; or that projection, gate, up and
 // down.
 std::int64_t floats_per_row(const models::ModelSummary& model) {
@@ -98,9 +98,10 @@ MemoryInputs memory_inputs(const Assembly& assembly, std::uint64_t runtime_bytes
   const auto threads = static_cast<std::uint64_t>(core::thread_count());
   for (const quant::PackedWeight* weight : assembly.base.model->weights()) {
     out.master_bytes += size_in_memory(weight->scales);
-    out.side_bytes += size_in_memory(weight->minimum) + size_in_memory(weight->owned_zeros) +
-                      size_in_memory(weight->owned_group_of) + size_in_memory(weight->constant_groups) +
-                      size_in_memory(weight->part_scales) + size_in_memory(weight->part_minimums);
+    out.side_bytes += size_in_memory(weight->minimum) + size_in_memory(weight->owned_codes) +
+                      size_in_memory(weight->owned_zeros) + size_in_memory(weight->owned_group_of) +
+                      size_in_memory(weight->constant_groups) + size_in_memory(weight->part_scales) +
+                      size_in_memory(weight->part_minimums);
     const std::uint64_t scales =
         size_in_memory(weight->scales) + size_in_memory(weight->minimum) + spread_bytes(*weight);
     if (weight->trainable) out.scale_buffer_bytes = std::max(out.scale_buffer_bytes, 2 * scales);

@@ -34,10 +34,23 @@ std::optional<ConfigReader> ConfigReader::section(const char* hf) const {
   return inner;
 }
 
+ConfigReader ConfigReader::empty_section() const {
+  static const core::Json kEmpty = core::Json::object();
+  ConfigReader inner = *this;
+  inner.values_ = &kEmpty;
+  return inner;
+}
+
 const core::Json* ConfigReader::find_json(Key key) const {
   if (values_ == nullptr || key.hf == nullptr) return nullptr;
   const auto value = values_->find(key.hf);
   return value == values_->end() || value->is_null() ? nullptr : &*value;
+}
+
+bool ConfigReader::is_null(Key key) const {
+  if (values_ == nullptr || key.hf == nullptr) return false;
+  const auto value = values_->find(key.hf);
+  return value != values_->end() && value->is_null();
 }
 
 std::string ConfigReader::name(Key key) const {
@@ -53,7 +66,12 @@ void ConfigReader::refuse(Key key, const std::string& value, const std::string& 
   throw core::UserError(core::text(file_, ": ", name(key), ' ', value, " is not supported; supported: ", supported));
 }
 
-std::optional<std::int64_t> ConfigReader::find_dimension(Key key) const {
+std::optional<std::int64_t> ConfigReader::find_dimension(Key key) const { return find_integer(key, 1); }
+
+std::optional<std::int64_t> ConfigReader::find_count(Key key) const { return find_integer(key, 0); }
+
+std::optional<std::int64_t> ConfigReader::find_integer(Key key, std::int64_t lowest) const {
+  const std::string expected = core::text("an integer from ", lowest, " to ", kMaxDimension);
   std::optional<std::int64_t> found;
   if (gguf()) {
     if (key.gguf != nullptr) found = metadata_->find_integer(name(key));
@@ -61,13 +79,10 @@ std::optional<std::int64_t> ConfigReader::find_dimension(Key key) const {
     // As a signed number, one above 2^63 would be negative.
     const bool fits =
         value->is_number_integer() && (!value->is_number_unsigned() || value->get<std::uint64_t>() <= kMaxDimension);
-    if (!fits)
-      fail(key, core::text("is ", core::quoted(value->dump())), core::text("an integer from 1 to ", kMaxDimension));
+    if (!fits) fail(key, core::text("is ", core::quoted(value->dump())), expected);
     found = value->get<std::int64_t>();
   }
-  if (found && (*found < 1 || *found > kMaxDimension)) {
-    fail(key, core::text("is ", *found), core::text("an integer from 1 to ", kMaxDimension));
-  }
+  if (found && (*found < lowest || *found > kMaxDimension)) fail(key, core::text("is ", *found), expected);
   return found;
 }
 
@@ -112,6 +127,31 @@ std::optional<std::string> ConfigReader::find_string(Key key) const {
   if (value == nullptr) return std::nullopt;
   if (!value->is_string()) fail(key, core::text("is ", core::quoted(value->dump())), "a string");
   return value->get<std::string>();
+}
+
+std::optional<std::vector<std::string>> ConfigReader::find_strings(Key key) const {
+  const core::Json* value = find_json(key);
+  if (value == nullptr) return std::nullopt;
+  std::vector<std::string> strings;
+  if (!value->is_array()) fail(key, core::text("is ", core::quoted(value->dump())), "a list of strings");
+  for (const core::Json& item : *value) {
+    if (!item.is_string()) fail(key, core::text("holds ", core::quoted(item.dump())), "strings");
+    strings.push_back(item.get<std::string>());
+  }
+  return strings;
+}
+
+std::vector<float> ConfigReader::positives(Key key) const {
+  const core::Json* value = find_json(key);
+  if (value == nullptr) fail(key, "is missing", "a list of numbers above 0");
+  if (!value->is_array()) fail(key, core::text("is ", core::quoted(value->dump())), "a list of numbers above 0");
+  std::vector<float> numbers;
+  for (const core::Json& item : *value) {
+    const auto number = item.is_number() ? item.get<float>() : 0.0F;
+    if (!(std::isfinite(number) && number > 0)) fail(key, core::text("holds ", item.dump()), "numbers above 0");
+    numbers.push_back(number);
+  }
+  return numbers;
 }
 
 }  // namespace qzo::models

@@ -6,18 +6,27 @@
 #include "qzo/core/text.h"
 #include "qzo/models/causal_lm.h"
 
-#include "models/llama/llama.h"
+#include "models/decoder/decoder.h"
+#include "models/families/families.h"
 
 namespace qzo::models {
 namespace {
 
 struct Family {
-  const char* name;  // model_type and general.architecture
-  std::unique_ptr<CausalLm> (*load)(const io::Checkpoint&, const ModelLoadOptions&);
-  ModelSummary (*summarise)(const io::Checkpoint&);
+  const char* hf;    // model_type; null: not in this format
+  const char* gguf;  // general.architecture; null: not in this format
+  DecoderSpec (*read)(const io::Checkpoint&);
 };
-constexpr std::array<Family, 1> kFamilies = {{
-    {"llama", load_llama, llama_summary},
+constexpr std::array<Family, 9> kFamilies = {{
+    {"llama", "llama", read_llama},
+    {"mistral", nullptr, read_mistral},  // GGUF calls it llama
+    {"qwen2", "qwen2", read_qwen2},
+    {"qwen3", "qwen3", read_qwen3},
+    {"phi3", "phi3", read_phi3},
+    {"gemma2", "gemma2", read_gemma2},
+    {"gemma3_text", "gemma3", read_gemma3},
+    {"opt", nullptr, read_opt},
+    {"gpt2", "gpt2", read_gpt2},
 }};
 
 std::string stated_name(const io::Checkpoint& checkpoint) {
@@ -31,12 +40,14 @@ std::string stated_name(const io::Checkpoint& checkpoint) {
 
 const Family& family_of(const io::Checkpoint& checkpoint) {
   const std::string name = stated_name(checkpoint);
+  const bool gguf = checkpoint.kind == io::CheckpointKind::kGguf;
   std::string supported;
   for (const Family& family : kFamilies) {
-    if (name == family.name) return family;
-    supported += core::text(supported.empty() ? "" : ", ", family.name);
+    const char* own = gguf ? family.gguf : family.hf;
+    if (own == nullptr) continue;
+    if (name == own) return family;
+    supported += core::text(supported.empty() ? "" : ", ", own);
   }
-  const bool gguf = checkpoint.kind == io::CheckpointKind::kGguf;
   throw core::UserError(core::text((gguf ? checkpoint.root : checkpoint.root / "config.json").string(),
                                    ": model family ", core::quoted(name), " is not supported; supported: ", supported));
 }
@@ -55,11 +66,13 @@ void warn_of_ambiguous_zeros(const io::Checkpoint& checkpoint, CausalLm& model) 
 std::unique_ptr<CausalLm> load_causal_lm(const io::Checkpoint& checkpoint, const ModelLoadOptions& options) {
   const Family& family = family_of(checkpoint);
   quant::check_quantization_settings(checkpoint);
-  std::unique_ptr<CausalLm> model = family.load(checkpoint, options);
+  std::unique_ptr<CausalLm> model = load_decoder(checkpoint, family.read(checkpoint), options);
   warn_of_ambiguous_zeros(checkpoint, *model);
   return model;
 }
 
-ModelSummary read_summary(const io::Checkpoint& checkpoint) { return family_of(checkpoint).summarise(checkpoint); }
+ModelSummary read_summary(const io::Checkpoint& checkpoint) {
+  return decoder_summary(checkpoint, family_of(checkpoint).read(checkpoint));
+}
 
 }  // namespace qzo::models

@@ -1,5 +1,7 @@
 #include "qzo/models/visibility.h"
 
+#include <algorithm>
+
 #include "qzo/core/check.h"
 
 namespace qzo::models {
@@ -15,9 +17,20 @@ void append(Ranges& ranges, kernels::RowRange range) {
   }
 }
 
+// Rows stand in the order of their positions, which count from 0 without a gap.
+void keep_last(Ranges& ranges, std::int64_t rows) {
+  auto range = ranges.end();
+  while (range != ranges.begin() && rows > 0) {
+    --range;
+    range->begin = std::max(range->begin, range->end - rows);
+    rows -= range->end - range->begin;
+  }
+  ranges.erase(ranges.begin(), range);
+}
+
 }  // namespace
 
-std::vector<Ranges> visible_ranges(const PackedBatch& batch) {
+std::vector<Ranges> visible_ranges(const PackedBatch& batch, std::int64_t window) {
   std::vector<Ranges> whole(batch.segments.size());  // what a continuation of the segment sees
   std::vector<Ranges> visible(static_cast<std::size_t>(batch.rows()));
   for (std::size_t i = 0; i < batch.segments.size(); ++i) {
@@ -31,6 +44,9 @@ std::vector<Ranges> visible_ranges(const PackedBatch& batch) {
       append(ranges, {segment.begin, row + 1});
     }
     whole[i] = visible[static_cast<std::size_t>(segment.begin + segment.length - 1)];
+  }
+  if (window > 0) {
+    for (Ranges& ranges : visible) keep_last(ranges, window);
   }
   return visible;
 }

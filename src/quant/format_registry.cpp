@@ -104,6 +104,11 @@ PackedWeight load_weight(const io::Checkpoint& checkpoint, const WeightRequest& 
     match = format.get();
   }
   if (match == nullptr) refuse(checkpoint, request.name);
+  // GPTQ's writers pack the usual orientation of a Conv1D matrix too; of others it is not known.
+  if (request.transposed && match->name() != "dense" && match->name() != "gptq") {
+    throw core::UserError(core::text(checkpoint.tensors.where(), ": ", request.name, ", a Conv1D matrix, in format ",
+                                     match->name(), " is not supported; supported: dense, gptq"));
+  }
   PackedWeight weight = match->load(checkpoint, request, options);
   if (kernels::scale_late_supported(weight.codes, kernels::LateInputs::kBf16))
     weight.chunks = kernels::make_chunk_plan(weight.codes);

@@ -29,7 +29,7 @@ struct ForwardContext {
 };
 
 struct ModelSummary {
-  std::string family;  // "llama"
+  std::string family;  // "llama", "qwen2"
   std::int64_t layers = 0, hidden = 0, intermediate = 0, heads = 0, kv_heads = 0, head_dim = 0, vocabulary = 0;
   std::int64_t max_positions = 0;
   bool tied_head = false;
@@ -40,10 +40,11 @@ class CausalLm {
   virtual ~CausalLm() = default;
   [[nodiscard]] virtual const ModelSummary& summary() const = 0;
 
-  // Final-normed hidden states of the batch's scored rows: [signs * scored, hidden] fp32, plus rows first.
+  // Hidden states of the batch's scored rows as the head wants them (final norm done): [signs * scored, C] fp32, plus
+  // rows first.
   virtual at::Tensor forward(const PackedBatch& batch, const ForwardContext& context) = 0;
 
-  // hidden [R, hidden] -> full logits [R, vocabulary] fp32.
+  // hidden [R, C] -> full logits [R, vocabulary] fp32.
   virtual at::Tensor logits(const at::Tensor& hidden, const ForwardContext& context) = 0;
   // Logits of chosen tokens only: [R, tokens.size()].
   virtual at::Tensor token_logits(const at::Tensor& hidden, std::span<const std::int32_t> tokens,

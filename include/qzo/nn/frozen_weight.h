@@ -28,13 +28,18 @@ class FrozenWeight {
   kernels::ScaleView scales_;
 };
 
-// Logits of hidden states, fp32 whatever the precision of the layers. V tokens, C width, R rows.
+// x [R, in] -> [R, out], fp32.
+at::Tensor apply(const FrozenWeight& weight, const at::Tensor& x);
+
+// Logits of hidden states, fp32 whatever the precision of the layers. V tokens, C width, R rows. cap > 0: capped
+// softly, cap * tanh(logit / cap).
 // hidden [R, C] -> [R, V].
-at::Tensor logits(const FrozenWeight& head, const at::Tensor& hidden);
+at::Tensor logits(const FrozenWeight& head, const at::Tensor& hidden, float cap = 0);
 // [R, tokens.size()]: the same bits as these columns of logits().
-at::Tensor token_logits(const FrozenWeight& head, const at::Tensor& hidden, std::span<const std::int32_t> tokens);
+at::Tensor token_logits(const FrozenWeight& head, const at::Tensor& hidden, std::span<const std::int32_t> tokens,
+                        float cap = 0);
 // log softmax of logits() at target[r]: R numbers. Full logits exist for a few rows at a time only (16 MiB).
 std::vector<float> log_probabilities(const FrozenWeight& head, const at::Tensor& hidden,
-                                     std::span<const std::int32_t> targets);
+                                     std::span<const std::int32_t> targets, float cap = 0);
 
 }  // namespace qzo::nn

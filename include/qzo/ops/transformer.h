@@ -15,7 +15,10 @@ namespace qzo::ops {
 // x [R, C], weight [C] -> [R, C].
 at::Tensor rms_norm(const at::Tensor& x, std::span<const float> weight, float eps);
 
-// cosine, sine [positions, head_dim/2].
+// The same with mean and bias; bias [C] or empty.
+at::Tensor layer_norm(const at::Tensor& x, std::span<const float> weight, std::span<const float> bias, float eps);
+
+// cosine, sine [positions, half_dim]; 2 * half_dim elements of a head are turned.
 struct RopeTable {
   std::vector<float> cosine, sine;
   std::int64_t positions = 0;
@@ -25,10 +28,19 @@ struct RopeTable {
 void rope_(at::Tensor& x, std::int64_t heads, std::int64_t head_dim, std::span<const std::int32_t> positions,
            const RopeTable& table, kernels::RopePairing pairing);
 
-// gate = silu(gate) * up
-void swiglu_(at::Tensor& gate, const at::Tensor& up);
+// x = f(x)
+void activate_(kernels::Activation f, at::Tensor& x);
+// gate = f(gate) * up
+void gate_(kernels::Activation f, at::Tensor& gate, const at::Tensor& up);
 // a += b
 void add_(at::Tensor& a, const at::Tensor& b);
+// x *= factor
+void scale_(at::Tensor& x, float factor);
+// x = cap * tanh(x / cap)
+void soft_cap_(at::Tensor& x, float cap);
+
+// x [R, sum of widths] -> [R, width] each: the products of the parts of a fused weight.
+std::vector<at::Tensor> split_columns(const at::Tensor& x, std::span<const std::int64_t> widths);
 
 // [rows.size(), C]: these rows of x [R, C], in this order.
 at::Tensor select_rows(const at::Tensor& x, std::span<const std::int64_t> rows);
@@ -40,6 +52,6 @@ at::Tensor for_both_signs(const at::Tensor& x);
 // row. Returns [signs * Q, heads * head_dim].
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      std::span<const std::vector<kernels::RowRange>> visible, std::span<const std::int64_t> query_rows,
-                     std::int64_t signs, std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim);
+                     std::int64_t signs, const kernels::AttentionHeads& heads);
 
 }  // namespace qzo::ops

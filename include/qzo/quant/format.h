@@ -21,6 +21,7 @@ struct WeightRequest {
   std::string name;  // stem without ".weight" / ".qweight"
   std::int64_t out = 0;
   std::int64_t in = 0;
+  bool transposed = false;  // a dense matrix is stored as [in, out] (GPT-2's Conv1D)
 };
 
 class Format {

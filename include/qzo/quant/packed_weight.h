@@ -56,6 +56,7 @@ struct PackedWeight {
   const std::byte* file_minimum = nullptr;
 
   kernels::ChunkPlan chunks;                 // order of the inputs in products with late scales; empty: dense
+  std::vector<std::byte> owned_codes;        // dense, transposed at load; empty: codes are the file's
   std::vector<std::uint8_t> owned_zeros;     // zero points unpacked [groups, out]; empty: all are codes.zero
   std::vector<std::int32_t> owned_group_of;  // desc_act
   std::vector<float> owned_table;            // bitsandbytes [16]

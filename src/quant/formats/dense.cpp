@@ -1,7 +1,9 @@
 #include "qzo/quant/formats/dense.h"
 
 #include <array>
+#include <cstring>
 #include <optional>
+#include <utility>
 
 namespace qzo::quant {
 namespace {
@@ -19,6 +21,18 @@ std::optional<kernels::Layout> layout_of(core::Dtype dtype) {
   }
 }
 
+// Kernels read rows of outputs: a matrix stored as [in, out] is turned once, in memory of its own.
+void transpose(const io::TensorEntry& entry, PackedWeight& weight) {
+  const auto out = static_cast<std::size_t>(weight.codes.out), in = static_cast<std::size_t>(weight.codes.in);
+  const std::size_t width = entry.bytes.size() / (out * in);
+  weight.owned_codes.resize(entry.bytes.size());
+  for (std::size_t n = 0; n < out; ++n) {
+    for (std::size_t k = 0; k < in; ++k)
+      std::memcpy(weight.owned_codes.data() + (n * in + k) * width, entry.bytes.data() + (k * out + n) * width, width);
+  }
+  weight.codes.codes = weight.owned_codes.data();
+}
+
 class DenseFormat final : public Format {
  public:
   std::string name() const override { return "dense"; }
@@ -30,7 +44,8 @@ class DenseFormat final : public Format {
   }
 
   PackedWeight load(const io::Checkpoint& checkpoint, const WeightRequest& request, const LoadOptions&) const override {
-    const std::array<std::int64_t, 2> shape = {request.out, request.in};
+    std::array<std::int64_t, 2> shape = {request.out, request.in};
+    if (request.transposed) std::swap(shape[0], shape[1]);
     const io::TensorEntry& entry = checkpoint.tensors.require(
         request.name + ".weight", {core::Dtype::kF32, core::Dtype::kF16, core::Dtype::kBF16}, shape);
     PackedWeight weight;
@@ -40,6 +55,7 @@ class DenseFormat final : public Format {
     weight.codes.out = request.out;
     weight.codes.in = request.in;
     weight.codes.codes = entry.bytes.data();
+    if (request.transposed) transpose(entry, weight);
     return weight;
   }
 

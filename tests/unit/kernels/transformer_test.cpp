@@ -5,6 +5,7 @@
 #include <complex>
 #include <functional>
 #include <limits>
+#include <numbers>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -126,7 +127,7 @@ TEST(Rope, RotatesPairsAsComplexNumbers) {
   const Floats x = Floats::random(rows * ld);
   for (const auto pairing : {RopePairing::kHalf, RopePairing::kInterleaved}) {
     Floats got = x;
-    rope(got.data(), ld, rows, heads, head_dim, positions, table.cosine.data(), table.sine.data(), pairing);
+    rope(got.data(), ld, rows, heads, head_dim, table.half, positions, table.cosine.data(), table.sine.data(), pairing);
     for (std::int64_t row = 0; row < rows; ++row) {
       for (std::int64_t head = 0; head < heads; ++head)
         for (std::int64_t i = 0; i < table.half; ++i) {
@@ -144,12 +145,30 @@ TEST(Rope, RotatesPairsAsComplexNumbers) {
   }
 }
 
+TEST(Rope, TurnsTheBeginningOfAHeadOnly) {
+  const std::int64_t head_dim = 12, half = 4;
+  const Rotation table(10, half);
+  const std::int32_t position = 9;
+  const Floats x = Floats::random(2 * head_dim);
+  Floats got = x;
+  rope(got.data(), 2 * head_dim, 1, 2, head_dim, half, &position, table.cosine.data(), table.sine.data(),
+       RopePairing::kHalf);
+  for (std::int64_t head = 0; head < 2; ++head) {
+    Floats own;
+    own.assign(x.begin() + head * head_dim, x.begin() + head * head_dim + 2 * half);
+    rope(own.data(), 2 * half, 1, 1, 2 * half, half, &position, table.cosine.data(), table.sine.data(),
+         RopePairing::kHalf);
+    for (std::int64_t i = 0; i < head_dim; ++i)
+      EXPECT_EQ(got[head * head_dim + i], i < 2 * half ? own[i] : x[head * head_dim + i]);
+  }
+}
+
 TEST(Swiglu, AgreesWithDouble) {
   for (const std::int64_t count : {1, 15, 16, 1000}) {
     const Floats gate = Floats::random(count, 30.0F), up = Floats::random(count, 3.0F, 2);
     const Floats got = same_on_every_isa([&] {
       Floats out = gate;
-      swiglu(out.data(), up.data(), count);
+      activate(Activation::kSilu, out.data(), up.data(), count);
       return out;
     });
     for (std::int64_t i = 0; i < count; ++i) {
@@ -163,11 +182,143 @@ TEST(Swiglu, AgreesWithDouble) {
 TEST(Swiglu, ExtremeGates) {
   Floats gate{-1000.0F, 1000.0F, kNaN, 0.0F};
   const Floats up = Floats::filled(4, 2.0F);
-  swiglu(gate.data(), up.data(), 4);
+  activate(Activation::kSilu, gate.data(), up.data(), 4);
   EXPECT_EQ(gate[0], 0.0F);
   EXPECT_EQ(gate[1], 2000.0F);
   EXPECT_TRUE(std::isnan(gate[2]));
   EXPECT_EQ(gate[3], 0.0F);
+}
+
+double gelu_argument(double x) { return std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x); }
+
+double truth_of(Activation f, double x) {
+  switch (f) {
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    case Activation::kGeluTanh:
+      return x / (1 + std::exp(-2 * gelu_argument(x)));
+    case Activation::kGelu:
+      return x * std::erfc(-x / std::sqrt(2.0)) / 2;
+    case Activation::kRelu:
+      return std::max(x, 0.0);
+  }
+  return std::nan("");
+}
+
+class EveryActivation : public ::testing::TestWithParam<Activation> {};
+
+// Relative errors stay small far below zero, where the results are tiny.
+TEST_P(EveryActivation, AgreesWithDouble) {
+  for (const std::int64_t count : {1, 15, 16, 4000}) {
+    for (const float range : {0.01F, 1.0F, 6.0F, 12.0F}) {
+      const Floats x = Floats::random(count, range), factor = Floats::random(count, 3.0F, 2);
+      for (const float* second : {static_cast<const float*>(nullptr), factor.data()}) {
+        const Floats got = same_on_every_isa([&] {
+          Floats out = x;
+          activate(GetParam(), out.data(), second, count);
+          return out;
+        });
+        for (std::int64_t i = 0; i < count; ++i) {
+          const double truth = truth_of(GetParam(), x[i]) * (second == nullptr ? 1.0 : double{factor[i]});
+          const double relative = x[i] > -4 ? 4e-6 : 2e-5;  // below, the rounding of the exponent tells
+          EXPECT_NEAR(got[i], truth, 1e-30 + relative * std::abs(truth)) << x[i];
+        }
+      }
+    }
+  }
+}
+
+TEST_P(EveryActivation, ExtremesAndNan) {
+  for_each_isa([&] {
+    Floats x{-1000.0F, 1000.0F, kNaN, 0.0F, kInfinity};
+    activate(GetParam(), x.data(), nullptr, 5);
+    EXPECT_EQ(x[0], 0.0F);
+    EXPECT_EQ(x[1], 1000.0F);
+    EXPECT_TRUE(std::isnan(x[2]));
+    EXPECT_EQ(x[3], 0.0F);
+    EXPECT_EQ(x[4], kInfinity);
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, EveryActivation,
+                         ::testing::Values(Activation::kSilu, Activation::kGeluTanh, Activation::kGelu,
+                                           Activation::kRelu));
+
+TEST(SoftCap, AgreesWithDouble) {
+  for (const std::int64_t count : {1, 17, 3000}) {
+    for (const float range : {0.01F, 30.0F, 300.0F}) {
+      const Floats x = Floats::random(count, range);
+      const Floats got = same_on_every_isa([&] {
+        Floats out = x;
+        soft_cap(out.data(), 30.0F, count);
+        return out;
+      });
+      for (std::int64_t i = 0; i < count; ++i) {
+        const double truth = 30 * std::tanh(x[i] / 30.0);
+        EXPECT_NEAR(got[i], truth, 4e-7 * std::abs(truth)) << x[i];
+      }
+    }
+  }
+}
+
+TEST(SoftCap, ExtremesAndNan) {
+  for_each_isa([] {
+    Floats x{-1e30F, kInfinity, kNaN, 0.0F, -0.0F};
+    soft_cap(x.data(), 8.0F, 5);
+    EXPECT_EQ(x[0], -8.0F);
+    EXPECT_EQ(x[1], 8.0F);
+    EXPECT_TRUE(std::isnan(x[2]));
+    EXPECT_EQ(x[3], 0.0F);
+    EXPECT_EQ(x[4], 0.0F);
+  });
+}
+
+// A mean far from 0 must not cost the digits of what differs from it.
+TEST(LayerNorm, AgreesWithDouble) {
+  for (const std::int64_t width : {1, 7, 16, 24, 576}) {
+    for (const float shift : {0.0F, 100.0F}) {
+      Floats x = Floats::random(3 * width, 5.0F);
+      for (float& value : x) value += shift;
+      const Floats weight = Floats::random(width, 2.0F, 2), bias = Floats::random(width, 2.0F, 3);
+      for (const float* added : {static_cast<const float*>(nullptr), bias.data()}) {
+        const Floats got = same_on_every_isa([&] {
+          Floats out = Floats::filled(3 * width);
+          layer_norm(x.data(), weight.data(), added, 1e-5F, 3, width, out.data());
+          return out;
+        });
+        for (std::int64_t row = 0; row < 3; ++row) {
+          const auto at = [&](std::int64_t i) { return static_cast<double>(x[row * width + i]); };
+          double mean = 0, variance = 0;
+          for (std::int64_t i = 0; i < width; ++i) mean += at(i) / static_cast<double>(width);
+          for (std::int64_t i = 0; i < width; ++i) variance += std::pow(at(i) - mean, 2) / static_cast<double>(width);
+          for (std::int64_t i = 0; i < width; ++i) {
+            const double truth =
+                (at(i) - mean) / std::sqrt(variance + 1e-5) * weight[i] + (added == nullptr ? 0.0 : double{bias[i]});
+            EXPECT_NEAR(got[row * width + i], truth, 4e-5);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(LayerNorm, InPlaceAndNan) {
+  Floats x = Floats::random(3 * 20);
+  const Floats weight = Floats::random(20, 1.0F, 2);
+  Floats out = Floats::filled(60);
+  layer_norm(x.data(), weight.data(), nullptr, 1e-6F, 3, 20, out.data());
+  layer_norm(x.data(), weight.data(), nullptr, 1e-6F, 3, 20, x.data());
+  EXPECT_EQ(x, out);
+  x[25] = kNaN;
+  layer_norm(x.data(), weight.data(), nullptr, 1e-6F, 3, 20, out.data());
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(std::isnan(out[i]), i / 20 == 1);
+}
+
+TEST(Scale, MultipliesInPlace) {
+  Floats x = Floats::random(37);
+  const Floats before = x;
+  scale(x.data(), 1.7F, 37);
+  for (int i = 0; i < 37; ++i) EXPECT_EQ(x[i], before[i] * 1.7F);
 }
 
 TEST(Add, AddsInPlace) {
@@ -182,6 +333,7 @@ struct AttentionCase {
   std::vector<RowRange> visible;
   Floats q, k, v;
   std::int64_t ldkv;
+  float cap = 0;
 
   AttentionCase(std::int64_t heads_, std::int64_t kv_heads_, std::int64_t head_dim_, std::vector<RowRange> visible_)
       : heads(heads_),
@@ -199,9 +351,17 @@ struct AttentionCase {
     }
   }
 
+  [[nodiscard]] AttentionHeads shape() const {
+    return {.heads = heads,
+            .kv_heads = kv_heads,
+            .head_dim = head_dim,
+            .scale = 1 / std::sqrt(static_cast<float>(head_dim)),
+            .cap = cap};
+  }
+
   [[nodiscard]] Floats run(const std::vector<RowRange>& ranges) const {
     Floats out = Floats::filled(heads * head_dim), scratch = Floats::filled(rows);
-    attention_row(q.data(), k.data(), v.data(), ldkv, ranges, heads, kv_heads, head_dim, scratch.data(), out.data());
+    attention_row(q.data(), k.data(), v.data(), ldkv, ranges, shape(), scratch.data(), out.data());
     return out;
   }
 
@@ -214,7 +374,9 @@ struct AttentionCase {
         double score = 0;
         for (std::int64_t i = 0; i < head_dim; ++i)
           score += static_cast<double>(q[head * head_dim + i]) * static_cast<double>(k[row * ldkv + kv + i]);
-        const double p = std::exp(score / std::sqrt(static_cast<double>(head_dim)));
+        score /= std::sqrt(static_cast<double>(head_dim));
+        if (cap > 0) score = cap * std::tanh(score / cap);
+        const double p = std::exp(score);
         total += p;
         sum += p * static_cast<double>(v[row * ldkv + kv + d]);
       }
@@ -232,6 +394,17 @@ TEST(Attention, AgreesWithDoubleOnEveryIsa) {
         for (std::int64_t d = 0; d < head_dim; ++d)
           EXPECT_NEAR(got[head * head_dim + d], test.truth(head, d), 5e-6) << "head_dim " << head_dim;
     }
+}
+
+TEST(Attention, CappedScoresAgreeWithDoubleOnEveryIsa) {
+  for (const std::int64_t head_dim : {4, 24, 64}) {
+    AttentionCase test(4, 2, head_dim, {{1, 8}, {10, 31}});
+    test.cap = 2;
+    const Floats got = same_on_every_isa([&] { return test.run(test.visible); });
+    for (std::int64_t head = 0; head < 4; ++head)
+      for (std::int64_t d = 0; d < head_dim; ++d)
+        EXPECT_NEAR(got[head * head_dim + d], test.truth(head, d), 5e-6) << "head_dim " << head_dim;
+  }
 }
 
 TEST(Attention, TheCutIntoRangesDoesNotChangeBits) {

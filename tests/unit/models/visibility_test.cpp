@@ -33,5 +33,24 @@ TEST(Visibility, RowsSeeAncestorsAndTheirOwnPast) {
   EXPECT_EQ(pairs(visible[10]), (Pairs{{9, 11}}));
 }
 
+// The window counts positions of the sequence, not rows: a branch reaches back into its prompt.
+TEST(Visibility, AWindowKeepsTheLastPositions) {
+  PackedBatch batch;
+  batch.add(std::array<std::int32_t, 4>{1, 2, 3, 4});      // rows 0..3
+  batch.add(std::array<std::int32_t, 2>{5, 6}, 0);         // rows 4, 5
+  batch.add(std::array<std::int32_t, 4>{7, 8, 9, 10}, 0);  // rows 6..9
+  batch.add(std::array<std::int32_t, 1>{11}, 2);           // row 10, joined to its parent
+  const auto visible = visible_ranges(batch, 3);
+  EXPECT_EQ(pairs(visible[1]), (Pairs{{0, 2}}));
+  EXPECT_EQ(pairs(visible[3]), (Pairs{{1, 4}}));
+  EXPECT_EQ(pairs(visible[4]), (Pairs{{2, 5}}));
+  EXPECT_EQ(pairs(visible[6]), (Pairs{{2, 4}, {6, 7}}));
+  EXPECT_EQ(pairs(visible[7]), (Pairs{{3, 4}, {6, 8}}));
+  EXPECT_EQ(pairs(visible[8]), (Pairs{{6, 9}}));
+  EXPECT_EQ(pairs(visible[10]), (Pairs{{8, 11}}));
+  const auto all = visible_ranges(batch), wide = visible_ranges(batch, 9);
+  for (std::size_t row = 0; row < all.size(); ++row) EXPECT_EQ(pairs(all[row]), pairs(wide[row]));
+}
+
 }  // namespace
 }  // namespace qzo::models

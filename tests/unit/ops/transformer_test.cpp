@@ -99,20 +99,59 @@ TEST(Rope, WrongArgumentsAreInternalErrors) {
   EXPECT_THROW(run(4, 8, {0, 10}), core::InternalError);
   EXPECT_THROW(run(4, 8, {0, -1}), core::InternalError);
   EXPECT_THROW(run(3, 8, {0, 1}), core::InternalError);
+  EXPECT_NO_THROW(run(4, 10, {0, 1}));  // a part of each head stays
   EXPECT_THROW(run(4, 6, {0, 1}), core::InternalError);
 }
 
-TEST(Swiglu, AgreesWithDouble) {
+TEST(Gate, AgreesWithDouble) {
   const at::Tensor gate = random_matrix(300, 129), up = random_matrix(300, 129, 2);
   const at::Tensor got = same_with_two_threads([&] {
     at::Tensor result = gate.clone();
-    swiglu_(result, up);
+    gate_(kernels::Activation::kSilu, result, up);
     return result;
   });
   const at::Tensor wide = gate.to(at::kDouble);
   expect_close(got, wide * at::sigmoid(wide) * up.to(at::kDouble), 1e-6);
   at::Tensor short_gate = random_matrix(299, 129);
-  EXPECT_THROW(swiglu_(short_gate, up), core::InternalError);
+  EXPECT_THROW(gate_(kernels::Activation::kSilu, short_gate, up), core::InternalError);
+}
+
+TEST(SplitColumns, PartsAreTheColumnsInOrder) {
+  const at::Tensor x = random_matrix(300, 20);
+  const std::vector<std::int64_t> widths = {12, 5, 3};
+  const std::vector<at::Tensor> parts = split_columns(x, widths);
+  ASSERT_EQ(parts.size(), 3u);
+  EXPECT_TRUE(at::equal(at::cat(parts, 1), x));
+  EXPECT_EQ(parts[1].size(1), 5);
+  EXPECT_TRUE(parts[1].is_contiguous());
+  EXPECT_THROW(split_columns(x, std::vector<std::int64_t>{12, 5}), core::InternalError);
+}
+
+TEST(LayerNorm, AgreesWithDouble) {
+  const at::Tensor x = random_matrix(300, 129);
+  const std::vector<float> weight(129, 1.5F), bias(129, -0.25F);
+  const at::Tensor got = same_with_two_threads([&] { return layer_norm(x, weight, bias, 1e-5F); });
+  const at::Tensor wide = x.to(at::kDouble);
+  const at::Tensor centred = wide - wide.mean(1, true);
+  expect_close(got, centred / at::sqrt(centred.square().mean(1, true) + 1e-5) * 1.5 - 0.25, 2e-6);
+  EXPECT_THROW(layer_norm(x, weight, std::vector<float>(3), 1e-5F), core::InternalError);
+}
+
+TEST(ElementWise, ActivationScaleAndCapAgreeWithDouble) {
+  const at::Tensor x = random_matrix(300, 129);
+  const auto after = [&](const auto& change) {
+    return same_with_two_threads([&] {
+      at::Tensor result = x.clone();
+      change(result);
+      return result;
+    });
+  };
+  const at::Tensor wide = x.to(at::kDouble);
+  expect_close(after([](at::Tensor& t) { activate_(kernels::Activation::kRelu, t); }), wide.clamp_min(0), 0);
+  expect_close(after([](at::Tensor& t) { soft_cap_(t, 0.5F); }), at::tanh(wide / 0.5) * 0.5, 1e-6);
+  EXPECT_TRUE(at::equal(after([](at::Tensor& t) { scale_(t, 3.0F); }), x * 3.0F));
+  at::Tensor copy = x.clone();
+  EXPECT_THROW(soft_cap_(copy, 0), core::InternalError);
 }
 
 TEST(Add, AddsInPlace) {
@@ -151,11 +190,12 @@ at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::
 
 TEST(Attention, PackedSegmentsOfTwoSignsAgreeWithAMask) {
   const std::int64_t heads = 4, kv_heads = 2, head_dim = 24;
+  const kernels::AttentionHeads shape{
+      .heads = heads, .kv_heads = kv_heads, .head_dim = head_dim, .scale = 1 / std::sqrt(24.0F)};
   const auto visible = packed_visibility();
   const at::Tensor q = random_matrix(26, heads * head_dim, 1), k = random_matrix(26, kv_heads * head_dim, 2),
                    v = random_matrix(26, kv_heads * head_dim, 3);
-  const at::Tensor got =
-      same_with_two_threads([&] { return attention(q, k, v, visible, {}, 2, heads, kv_heads, head_dim); });
+  const at::Tensor got = same_with_two_threads([&] { return attention(q, k, v, visible, {}, 2, shape); });
   for (const std::int64_t sign : {0, 1}) {
     const auto half = [sign](const at::Tensor& x) { return x.narrow(0, sign * 13, 13); };
     expect_close(half(got), masked_attention(half(q), half(k), half(v), heads, kv_heads, head_dim), 3e-6);
@@ -166,14 +206,14 @@ TEST(Attention, PackedSegmentsOfTwoSignsAgreeWithAMask) {
     const at::Tensor index = at::tensor(std::vector<std::int64_t>{12, 3, 8, 25, 16, 21}, at::kLong);
     return x.index_select(0, index);
   };
-  EXPECT_TRUE(at::equal(attention(pick(q), k, v, visible, rows, 2, heads, kv_heads, head_dim), pick(got)));
+  EXPECT_TRUE(at::equal(attention(pick(q), k, v, visible, rows, 2, shape), pick(got)));
 }
 
 TEST(Attention, WrongArgumentsAreInternalErrors) {
   const at::Tensor q = random_matrix(3, 16), k = random_matrix(3, 8), v = random_matrix(3, 8, 2);
   using Visible = std::vector<std::vector<RowRange>>;
   const auto run = [&](const Visible& visible, const std::vector<std::int64_t>& rows, std::int64_t signs) {
-    return attention(q, k, v, visible, rows, signs, 4, 2, 4);
+    return attention(q, k, v, visible, rows, signs, {.heads = 4, .kv_heads = 2, .head_dim = 4});
   };
   const Visible good{{{0, 1}}, {{0, 2}}, {{0, 3}}};
   EXPECT_NO_THROW(run(good, {}, 1));
@@ -183,7 +223,7 @@ TEST(Attention, WrongArgumentsAreInternalErrors) {
   EXPECT_THROW(run({{{0, 1}}, {{0, 2}}, {{0, 4}}}, {}, 1), core::InternalError);
   EXPECT_THROW(run({{{0, 1}}, {}, {{0, 3}}}, {}, 1), core::InternalError);
   EXPECT_THROW(run({{{0, 1}}, {{0, 2}}}, {}, 1), core::InternalError);
-  EXPECT_THROW(attention(q, k, v, good, {}, 1, 4, 3, 4), core::InternalError);
+  EXPECT_THROW(attention(q, k, v, good, {}, 1, {.heads = 4, .kv_heads = 3, .head_dim = 4}), core::InternalError);
 }
 
 }  // namespace
