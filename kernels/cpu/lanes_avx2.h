@@ -90,7 +90,8 @@ struct Avx2Lanes {
             _mm256_srlv_epi32(_mm256_set1_epi32(half[1]), shifts)};
   }
   static void store_nibbles(std::uint8_t* p, Words a) {
-    // Pairs of lanes to bytes: 16-bit words, then low + 16 high; in each half lanes 0-3 (or 4-7) of lo before those of hi.
+    // Pairs of lanes to bytes: 16-bit words, then low + 16 high; in each half lanes 0-3 (or 4-7) of lo before those of
+    // hi.
     const __m256i pairs = _mm256_madd_epi16(_mm256_packs_epi32(a.lo, a.hi), _mm256_set1_epi32(0x00100001));
     const __m256i pick = _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,  //
                                           0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
@@ -98,7 +99,9 @@ struct Avx2Lanes {
     const __m128i eight = _mm_unpacklo_epi16(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), eight);
   }
-  static Floats lookup(Floats table, Words codes) { return {lookup_eight(table, codes.lo), lookup_eight(table, codes.hi)}; }
+  static Floats lookup(Floats table, Words codes) {
+    return {lookup_eight(table, codes.lo), lookup_eight(table, codes.hi)};
+  }
 
  private:
   // The permutation reads three bits of a code; the fourth, moved to the sign, chooses the half of the table.

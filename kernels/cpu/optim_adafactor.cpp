@@ -133,16 +133,16 @@ void adafactor_step(std::span<const AdafactorTensor> tensors, const AdafactorSet
   for (Plan& plan : plans)
     if (plan.tensor->factored) plan.factors = factors_of(plan.tensor->factors, settings);
   std::vector<SquareSums> measured(pieces.size());
-  for_each_piece(pieces, [&](std::size_t i, const Piece& piece) {
-    measured[i] = measure(plans[piece.tensor], settings, piece);
-  });
+  for_each_piece(
+      pieces, [&](std::size_t i, const Piece& piece) { measured[i] = measure(plans[piece.tensor], settings, piece); });
   std::vector<SquareSums> sums(tensors.size());
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     sums[pieces[i].tensor].direction += measured[i].direction;
     sums[pieces[i].tensor].theta += measured[i].theta;
   }
   for (std::size_t i = 0; i < plans.size(); ++i) finish_plan(plans[i], settings, sums[i]);
-  for_each_piece(pieces, [&](std::size_t, const Piece& piece) { apply(plans[piece.tensor], settings, piece, rounding); });
+  for_each_piece(pieces,
+                 [&](std::size_t, const Piece& piece) { apply(plans[piece.tensor], settings, piece, rounding); });
 }
 
 }  // namespace qzo::kernels

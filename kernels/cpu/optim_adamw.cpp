@@ -1,3 +1,5 @@
+#include "cpu/optim_adamw.h"
+
 #include <algorithm>
 #include <atomic>
 #include <vector>
@@ -5,7 +7,6 @@
 #include "qzo/core/check.h"
 #include "qzo/kernels/optim_step.h"
 
-#include "cpu/optim_adamw.h"
 #include "cpu/optim_rank1.h"
 
 namespace qzo::kernels {

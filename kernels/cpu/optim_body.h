@@ -136,9 +136,9 @@ inline void narrow_row(const float* x, std::int64_t count, const std::uint32_t* 
 
 template <class L>
 inline constexpr OptimVariant kOptimVariant{
-    &decode_chunk<L>, &encode_chunk<L>, &adamw_chunk<L>, &second_moment_chunk<L>, &sgd_chunk<L>,
-    &bounded_row,     &raise_row,       &scaled_row,     &add_squares_row,        &finite_row,
-    &finite_bfloat16_row, &widen_row,   &narrow_row};
+    &decode_chunk<L>,     &encode_chunk<L>, &adamw_chunk<L>, &second_moment_chunk<L>, &sgd_chunk<L>,
+    &bounded_row,         &raise_row,       &scaled_row,     &add_squares_row,        &finite_row,
+    &finite_bfloat16_row, &widen_row,       &narrow_row};
 
 }  // namespace
 }  // namespace qzo::kernels

@@ -83,13 +83,6 @@ void WeightChunk::write_back(const StepRounding& rounding) const {
                         static_cast<std::uint16_t*>(parameter_.values) + first_);
 }
 
-FloatChunk::FloatChunk(float* array, std::int64_t first, std::int64_t count)
-    : target_(array + first), count_(count), data_(staged(core::Dtype::kF32, array, first, count, buffer_)) {}
-
-void FloatChunk::write_back() const {
-  if (data_ == buffer_.data()) std::copy_n(buffer_.begin(), count_, target_);
-}
-
 StateChunk::StateChunk(const StateView& state, std::int64_t first, std::int64_t count)
     : state_(state), first_(first), count_(count) {
   data_ = buffer_.data();

@@ -69,22 +69,6 @@ class WeightChunk {
   float* data_;
 };
 
-// An fp32 array of the optimizer's own, e.g. a state that is not quantized.
-class FloatChunk {
- public:
-  FloatChunk(float* array, std::int64_t first, std::int64_t count);
-  FloatChunk(const FloatChunk&) = delete;
-  FloatChunk& operator=(const FloatChunk&) = delete;
-  [[nodiscard]] float* data() { return data_; }
-  void write_back() const;
-
- private:
-  float* target_;
-  std::int64_t count_;
-  alignas(64) ChunkFloats buffer_;
-  float* data_;
-};
-
 // A state, decoded. Rank-1 states are decoded with the scales they have and encoded with `raised` ones.
 class StateChunk {
  public:

@@ -11,8 +11,8 @@ constexpr std::int64_t kGroup = 16;  // elements of a vector; 8 bytes of 4-bit c
 // Each coder gives the 4-bit codes of sixteen quotients. Comparing the bits of floats as integers compares the floats
 // where neither is negative.
 
-// Midpoints lie mirrored about 0 except for the uppermost. A negative quotient on a midpoint takes the lower code, which
-// is the one further from 0, so its magnitude counts as one unit more.
+// Midpoints lie mirrored about 0 except for the uppermost. A negative quotient on a midpoint takes the lower code,
+// which is the one further from 0, so its magnitude counts as one unit more.
 template <class L>
 struct SignedCoder {
   explicit SignedCoder(const CodeBook& book) {

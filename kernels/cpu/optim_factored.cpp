@@ -75,7 +75,8 @@ void blend(const FactoredMoment& moment, float& mean, double sum, std::int64_t c
 
 void whole_matrices(const FactoredMoment& moment, const Tile& tile) {
   const FactoredView& view = moment.view;
-  std::vector<double> row_sums(static_cast<std::size_t>(view.rows)), column_sums(static_cast<std::size_t>(view.columns));
+  std::vector<double> row_sums(static_cast<std::size_t>(view.rows)),
+      column_sums(static_cast<std::size_t>(view.columns));
   for (std::int64_t i = 0; i < tile.matrices.count; ++i) {
     const std::int64_t matrix = tile.matrices.first + i;
     std::fill(column_sums.begin(), column_sums.end(), 0.0);
@@ -91,7 +92,8 @@ void whole_matrices(const FactoredMoment& moment, const Tile& tile) {
 void merge_tiles(const FactoredMoment& moment, std::span<const Tile> tiles) {
   const FactoredView& view = moment.view;
   const std::int64_t matrix = tiles.front().matrices.first;
-  std::vector<double> row_sums(static_cast<std::size_t>(view.rows)), column_sums(static_cast<std::size_t>(view.columns));
+  std::vector<double> row_sums(static_cast<std::size_t>(view.rows)),
+      column_sums(static_cast<std::size_t>(view.columns));
   for (const Tile& tile : tiles) {
     for (std::size_t r = 0; r < tile.row_sums.size(); ++r)
       row_sums[static_cast<std::size_t>(tile.rows.first) + r] += tile.row_sums[r];
@@ -122,9 +124,8 @@ void update_factored(std::span<const FactoredMoment> moments) {
   });
   for (std::size_t first = 0; first < tiles.size();) {
     const FactoredView& view = moments[tiles[first].moment].view;
-    const auto count = is_small(view) ? 1
-                                      : static_cast<std::size_t>(parts(view.rows, kTileRows) *
-                                                                 parts(view.columns, kTileColumns));
+    const auto count =
+        is_small(view) ? 1 : static_cast<std::size_t>(parts(view.rows, kTileRows) * parts(view.columns, kTileColumns));
     if (!is_small(view)) merge_tiles(moments[tiles[first].moment], std::span(tiles).subspan(first, count));
     first += count;
   }

@@ -20,8 +20,8 @@ void raise_shared(float& shared, float value) {
 }
 
 // visit(scale of the index that row `row` has on each leading axis).
-template <class Visit>
-void for_each_leading(std::span<const std::int64_t> shape, float* scales, std::int64_t row, const Visit& visit) {
+template <class Float, class Visit>
+void for_each_leading(std::span<const std::int64_t> shape, Float* scales, std::int64_t row, const Visit& visit) {
   std::int64_t offset = 0;
   for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) offset += shape[axis];
   for (std::size_t axis = shape.size() - 1; axis-- > 0;) {
@@ -47,8 +47,7 @@ void rank1_scales(std::span<const std::int64_t> shape, const float* scales, std:
     const std::int64_t column = (first + done) % last;
     const std::int64_t length = std::min(count - done, last - column);
     float bound = std::numeric_limits<float>::infinity();
-    for_each_leading(shape, const_cast<float*>(scales), (first + done) / last,
-                     [&](const float& scale) { bound = std::min(bound, scale); });
+    for_each_leading(shape, scales, (first + done) / last, [&](float scale) { bound = std::min(bound, scale); });
     variant.bounded(last_scales + column, bound, length, out + done);
     done += length;
   }

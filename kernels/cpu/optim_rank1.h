@@ -27,8 +27,8 @@ class Rank1Raise {
   std::span<const std::int64_t> shape_;
   float* scales_;
   float* last_scales_;
-  std::int64_t last_;            // length of the last axis
-  std::int64_t origin_;          // element that collected_[0] stands for, and every last_-th behind it
+  std::int64_t last_;    // length of the last axis
+  std::int64_t origin_;  // element that collected_[0] stands for, and every last_-th behind it
   std::vector<float> collected_;
 };
 

@@ -12,8 +12,8 @@
 namespace qzo::kernels {
 namespace {
 
-// Midpoints of `cells` equal parts of [0.1, 1], in fp32 in the order of torch.linspace, which made the published tables:
-// counted from the nearer end.
+// Midpoints of `cells` equal parts of [0.1, 1], in fp32 in the order of torch.linspace, which made the published
+// tables: counted from the nearer end.
 std::vector<float> fractions(int cells) {
   const float step = (1.0F - 0.1F) / static_cast<float>(cells);
   const auto boundary = [&](int i) {

@@ -13,12 +13,12 @@ inline constexpr std::int64_t kOptimChunk = 1024;
 
 struct CodeChunk {
   const CodeBook* book = nullptr;
-  std::uint8_t* codes = nullptr;   // of the chunk's first element
-  float* block_scales = nullptr;   // of the chunk's first block; encode writes them
-  const float* scales = nullptr;   // rank-1 instead: one for each element
+  std::uint8_t* codes = nullptr;  // of the chunk's first element
+  float* block_scales = nullptr;  // of the chunk's first block; encode writes them
+  const float* scales = nullptr;  // rank-1 instead: one for each element
   std::int64_t block = 0;
-  std::int64_t count = 0;          // elements, at most kOptimChunk
-  bool grid = false;               // StateRounding::kGrid
+  std::int64_t count = 0;                // elements, at most kOptimChunk
+  bool grid = false;                     // StateRounding::kGrid
   const std::uint32_t* words = nullptr;  // stochastic rounding: one for each element
 };
 
@@ -40,12 +40,6 @@ struct SgdChunk {
   std::int64_t count = 0;
   float lr = 0, weight_decay = 0, momentum = 0, rest = 1;  // rest = 1 - dampening
   bool first = false, nesterov = false;
-};
-
-// Columns [column, column + count) of a row of a tensor whose last axis they are on.
-struct RowSegment {
-  const float* x = nullptr;
-  std::int64_t count = 0;
 };
 
 struct OptimVariant {

@@ -12,6 +12,7 @@
 namespace qzo::cli {
 
 core::Json bench_kernels(const BenchArguments& arguments);
+core::Json bench_optim(const BenchArguments& arguments);
 core::Json bench_step(const BenchArguments& arguments, Assembly& assembly);
 core::Json bench_fidelity(const BenchArguments& arguments, Assembly& assembly);
 
@@ -22,5 +23,7 @@ struct Spread {
 };
 Spread spread_of(std::vector<double> values);
 double seconds_of(const std::function<void()>& work);
+// GB/s of reading and writing 256 MiB, by all threads.
+double copy_bandwidth();
 
 }  // namespace qzo::cli

@@ -85,22 +85,6 @@ double dense_peak(at::ScalarType dtype) {
   return gflops({2048, 2048}, 1024, spread_of(seconds).least);
 }
 
-// GB/s of reading and writing 256 MiB, by all threads.
-double copy_bandwidth() {
-  constexpr std::int64_t kFloats = std::int64_t{32} << 20;
-  const at::Tensor from = at::ones({kFloats}), to = at::empty({kFloats});
-  std::vector<double> seconds;
-  for (int i = 0; i < 5; ++i) {
-    seconds.push_back(seconds_of([&] {
-      core::parallel_for(64, [&](std::int64_t piece, int) {
-        const std::int64_t first = piece * (kFloats / 64);
-        std::memcpy(to.data_ptr<float>() + first, from.const_data_ptr<float>() + first, kFloats / 64 * sizeof(float));
-      });
-    }));
-  }
-  return 2e-9 * kFloats * sizeof(float) / spread_of(seconds).least;
-}
-
 struct Contender {
   std::string name;
   std::function<void()> work;
@@ -188,6 +172,21 @@ class Bench {
 };
 
 }  // namespace
+
+double copy_bandwidth() {
+  constexpr std::int64_t kFloats = std::int64_t{32} << 20;
+  const at::Tensor from = at::ones({kFloats}), to = at::empty({kFloats});
+  std::vector<double> seconds;
+  for (int i = 0; i < 5; ++i) {
+    seconds.push_back(seconds_of([&] {
+      core::parallel_for(64, [&](std::int64_t piece, int) {
+        const std::int64_t first = piece * (kFloats / 64);
+        std::memcpy(to.data_ptr<float>() + first, from.const_data_ptr<float>() + first, kFloats / 64 * sizeof(float));
+      });
+    }));
+  }
+  return 2e-9 * kFloats * sizeof(float) / spread_of(seconds).least;
+}
 
 core::Json bench_kernels(const BenchArguments& arguments) {
   const c10::NoGradGuard no_grad;

@@ -14,7 +14,8 @@ using core::text;
 
 void check_parameter(const Parameter& parameter, std::set<std::string>& names) {
   if (!names.insert(parameter.name).second)
-    throw core::UserError(text("two parameters of the optimizer are called \"", parameter.name, "\": give each its own name"));
+    throw core::UserError(
+        text("two parameters of the optimizer are called \"", parameter.name, "\": give each its own name"));
   for (const core::Dtype dtype : {parameter.dtype, parameter.gradient_dtype}) {
     if (dtype == core::Dtype::kF32 || dtype == core::Dtype::kBF16) continue;
     throw core::UserError(text("parameter \"", parameter.name, "\" or its gradient is ", core::dtype_info(dtype).name,
@@ -29,12 +30,13 @@ bool matches(const std::vector<std::string>& patterns, const std::string& name) 
 
 void check_patterns(const char* field, const std::vector<std::string>& patterns, const std::set<std::string>& names) {
   for (const std::string& pattern : patterns) {
-    if (std::any_of(names.begin(), names.end(), [&](const std::string& name) { return core::glob_match(pattern, name); }))
+    if (std::any_of(names.begin(), names.end(),
+                    [&](const std::string& name) { return core::glob_match(pattern, name); }))
       continue;
     const std::string near = core::nearest_name(pattern, {names.begin(), names.end()});
     throw core::UserError(text(field, " pattern \"", pattern, "\" matches none of the ", names.size(),
-                               " parameters of the optimizer", near.empty() ? "" : text(" (did you mean \"", near, "\"?)"),
-                               ": correct or remove it"));
+                               " parameters of the optimizer",
+                               near.empty() ? "" : text(" (did you mean \"", near, "\"?)"), ": correct or remove it"));
   }
 }
 

@@ -37,7 +37,9 @@ std::unique_ptr<Optimizer> adafactor(Groups groups, const StateRules& rules) {
   return make_adafactor(std::move(groups), options, rules);
 }
 
-std::unique_ptr<Optimizer> sm3(Groups groups, const StateRules& rules) { return make_sm3(std::move(groups), 0.9, rules); }
+std::unique_ptr<Optimizer> sm3(Groups groups, const StateRules& rules) {
+  return make_sm3(std::move(groups), 0.9, rules);
+}
 
 constexpr Entry kEntries[] = {{"adamw32", &adamw<AdamwStates::k32Bit>},
                               {"adamw8bit", &adamw<AdamwStates::k8Bit>},

@@ -39,7 +39,8 @@ class Sgd final : public Optimizer {
 std::unique_ptr<Optimizer> make_sgd(std::vector<ParameterGroup> groups, const SgdSettings& settings,
                                     const StateRules& rules) {
   if (settings.rule.nesterov && (settings.rule.momentum == 0 || settings.rule.dampening != 0))
-    throw core::UserError("Nesterov's momentum needs a momentum above 0 and no dampening: set momentum, or nesterov to false");
+    throw core::UserError(
+        "Nesterov's momentum needs a momentum above 0 and no dampening: set momentum, or nesterov to false");
   return std::make_unique<Sgd>(std::move(groups), settings, rules);
 }
 

@@ -24,8 +24,8 @@ class Sm3 final : public Optimizer {
     std::vector<kernels::Sm3Tensor> tensors;
     for (Slot* slot : active) {
       const Group& group = group_of(*slot);
-      tensors.push_back({slot->view(), slot->parameter.shape, slot->states[1].values(), slot->states[0].values(), group.lr,
-                         group.weight_decay});
+      tensors.push_back({slot->view(), slot->parameter.shape, slot->states[1].values(), slot->states[0].values(),
+                         group.lr, group.weight_decay});
     }
     kernels::sm3_step(tensors, momentum_, rounding);
   }

@@ -33,8 +33,9 @@ std::span<std::byte> bytes_of(float* first, std::int64_t count) {
 std::string codec_text(const kernels::StateCodec& codec) {
   if (codec.bits == 32) return "fp32";
   const std::string table = text(codec.bits, " bits, ", table_name(codec.table));
-  return codec.norm == kernels::StateNorm::kRank1 ? text(table, ", rank-1 (blocks of ", codec.block, " in one dimension)")
-                                                  : text(table, ", blocks of ", codec.block);
+  return codec.norm == kernels::StateNorm::kRank1
+             ? text(table, ", rank-1 (blocks of ", codec.block, " in one dimension)")
+             : text(table, ", blocks of ", codec.block);
 }
 
 StateTensor::StateTensor(std::string key, const kernels::StateCodec& codec, std::vector<std::int64_t> shape,

@@ -31,10 +31,12 @@ const std::string& required(const Metadata& metadata, const std::filesystem::pat
                             const std::string& expected = {}) {
   const auto found = metadata.find(key);
   if (found == metadata.end())
-    throw core::UserError(text(file.string(), ": no \"", key, "\" in its header: this is not a state that this optimizer saved"));
+    throw core::UserError(
+        text(file.string(), ": no \"", key, "\" in its header: this is not a state that this optimizer saved"));
   if (!expected.empty() && found->second != expected) {
-    throw core::UserError(text(file.string(), ": ", key, " is ", core::quoted(found->second), ", expected \"", expected,
-                               "\": load the state into the optimizer and settings that saved it, or start without it"));
+    throw core::UserError(
+        text(file.string(), ": ", key, " is ", core::quoted(found->second), ", expected \"", expected,
+             "\": load the state into the optimizer and settings that saved it, or start without it"));
   }
   return found->second;
 }
@@ -42,7 +44,8 @@ const std::string& required(const Metadata& metadata, const std::filesystem::pat
 std::uint64_t counter(const Metadata& metadata, const std::filesystem::path& file, const std::string& key) {
   const std::string& value = required(metadata, file, key);
   if (value.empty() || value.size() > 10 || value.find_first_not_of("0123456789") != std::string::npos)
-    throw core::UserError(text(file.string(), ": ", key, " is ", core::quoted(value), ", expected a count: the file is damaged"));
+    throw core::UserError(
+        text(file.string(), ": ", key, " is ", core::quoted(value), ", expected a count: the file is damaged"));
   return std::stoull(value);
 }
 
@@ -56,7 +59,9 @@ void Optimizer::save(const std::filesystem::path& file) {
                        {kSkipped, text(skipped_)}};
   std::vector<io::TensorToWrite> tensors;
   for (Slot& slot : slots_) {
-    tensors.push_back({text(slot.parameter.name, "/step"), core::Dtype::kI64, {1},
+    tensors.push_back({text(slot.parameter.name, "/step"),
+                       core::Dtype::kI64,
+                       {1},
                        std::as_bytes(std::span<const std::int64_t>(&slot.steps, 1))});
     for (StateTensor& state : slot.states) {
       const std::string name = state_name(slot.parameter, state);
@@ -93,8 +98,9 @@ void Optimizer::load(const std::filesystem::path& file) {
     }
   }
   if (copies.size() != source.entries().size()) {
-    throw core::UserError(text(file.string(), ": holds ", source.entries().size(), " arrays, this optimizer's parameters have ",
-                               copies.size(), ": it was saved for other parameters"));
+    throw core::UserError(text(file.string(), ": holds ", source.entries().size(),
+                               " arrays, this optimizer's parameters have ", copies.size(),
+                               ": it was saved for other parameters"));
   }
   for (const Copy& copy : copies)
     if (!copy.from.empty()) std::memcpy(copy.to.data(), copy.from.data(), copy.from.size());

@@ -9,13 +9,15 @@
 
 namespace qzo::cli {
 
-enum class Benchmark : std::uint8_t { kKernels, kStep, kFidelity };
+enum class Benchmark : std::uint8_t { kKernels, kStep, kFidelity, kOptim };
 
 struct BenchArguments {
   Benchmark benchmark = Benchmark::kKernels;
   std::filesystem::path config;  // step, fidelity
   std::vector<std::string> overrides;
   std::vector<std::string> precisions;  // empty: all
+  std::vector<std::string> optimizers;  // optim; empty: all
+  std::vector<int> params, threads;     // optim: millions; empty: 25 and 500, 1 and all
   int repeats = 7;
   int draws = 64;  // fidelity
   std::int64_t rows = 1024;

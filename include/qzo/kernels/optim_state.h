@@ -8,7 +8,8 @@
 //          axes of the largest |x| that shares its index on that axis (kRank1; one-dimensional tensors use blocks)
 //   scale 0: the last code, value 0
 //
-// 4-bit codes: the even element in the low nibble, an unused high nibble is 0. Scales are fp32 whatever the weights are.
+// 4-bit codes: the even element in the low nibble, an unused high nibble is 0. Scales are fp32 whatever the weights
+// are.
 
 #include <cstdint>
 #include <span>
@@ -44,9 +45,9 @@ struct StateCodec {
 // Sizes of a state: the only place that computes them; allocation, kernels and checkpoints ask here.
 struct StateLayout {
   std::int64_t elements = 0;
-  std::int64_t code_bytes = 0;           // ceil(elements bits / 8); 0 for plain fp32
-  std::int64_t values = 0;               // plain fp32 only: elements
-  std::int64_t scales = 0;               // blocks, or the sum over the axes
+  std::int64_t code_bytes = 0;            // ceil(elements bits / 8); 0 for plain fp32
+  std::int64_t values = 0;                // plain fp32 only: elements
+  std::int64_t scales = 0;                // blocks, or the sum over the axes
   std::vector<std::int64_t> axis_scales;  // rank-1: scales of each axis, in storage order; empty for blocks
 
   [[nodiscard]] std::int64_t bytes() const { return code_bytes + 4 * (values + scales); }

@@ -1,7 +1,8 @@
 #pragma once
-// Steps of first-order optimizers over lists of tensors: states are decoded, updated and encoded a chunk at a time, so no
-// temporary has the size of a parameter; all tensors of a list share one loop over all threads. Same bits for every
-// instruction set and number of threads. Rules: docs of each struct; fp32 arithmetic, constants rounded once from double.
+// Steps of first-order optimizers over lists of tensors: states are decoded, updated and encoded a chunk at a time, so
+// no temporary has the size of a parameter; all tensors of a list share one loop over all threads. Same bits for every
+// instruction set and number of threads. The rules stand at each struct: fp32 arithmetic, constants rounded once from
+// double.
 
 #include <cstdint>
 #include <span>
@@ -34,10 +35,10 @@ bool gradients_finite(std::span<const ParameterView> parameters);
 // theta -= step m / (sqrt(v) root + eps), with the m and v that were not rounded yet.
 struct AdamwTensor {
   ParameterView parameter;
-  StateView m, v;           // zero states: codes with scale 0, or values 0
-  double decay = 1;         // 1 - lr weight_decay
-  double step = 0;          // lr / (1 - beta1^t)
-  double root = 1;          // 1 / sqrt(1 - beta2^t)
+  StateView m, v;    // zero states: codes with scale 0, or values 0
+  double decay = 1;  // 1 - lr weight_decay
+  double step = 0;   // lr / (1 - beta1^t)
+  double root = 1;   // 1 / sqrt(1 - beta2^t)
 };
 struct AdamwRule {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
@@ -74,27 +75,27 @@ struct SgdRule {
 };
 void sgd_step(std::span<const SgdTensor> tensors, const SgdRule& rule, const StepRounding& rounding);
 
-// Adafactor (arXiv 1804.04235) as two libraries define it; README of the optimizer part says how they differ.
+// Adafactor (arXiv 1804.04235) as two libraries define it; qzo/optim/adafactor.h says how they differ.
 enum class AdafactorRule : std::uint8_t { kTransformers, kTorch };
 struct AdafactorTensor {
   ParameterView parameter;
   bool factored = false;
-  FactoredView factors;        // if factored
-  float* second = nullptr;     // [count] otherwise
-  float* average = nullptr;    // [count] of the scaled updates (kTransformers with beta1); null: none
-  double keep = 0;             // of the running means: 1 - t^-0.8
-  double lr = 0;               // before scaling by the parameter's RMS
-  double weight_decay = 0;     // kTransformers: times the scaled lr; kTorch: times decay_lr
+  FactoredView factors;      // if factored
+  float* second = nullptr;   // [count] otherwise
+  float* average = nullptr;  // [count] of the scaled updates (kTransformers with beta1); null: none
+  double keep = 0;           // of the running means: 1 - t^-0.8
+  double lr = 0;             // before scaling by the parameter's RMS
+  double weight_decay = 0;   // kTransformers: times the scaled lr; kTorch: times decay_lr
   double decay_lr = 0;
 };
 struct AdafactorSettings {
   AdafactorRule rule = AdafactorRule::kTransformers;
-  double square_offset = 1e-30;    // kTransformers: added to g^2
-  double epsilon = 0x1p-23;        // kTorch: lower bound of the mean of the rows; its square bounds v
-  double least_rms = 1e-3;         // of the parameter, where the lr is scaled by it
+  double square_offset = 1e-30;  // kTransformers: added to g^2
+  double epsilon = 0x1p-23;      // kTorch: lower bound of the mean of the rows; its square bounds v
+  double least_rms = 1e-3;       // of the parameter, where the lr is scaled by it
   bool scale_by_rms = false;
-  double clip = 1;                 // RMS of an update above this is scaled down to it
-  double beta1 = 0;                // used if a tensor has an average
+  double clip = 1;   // RMS of an update above this is scaled down to it
+  double beta1 = 0;  // used if a tensor has an average
 };
 void adafactor_step(std::span<const AdafactorTensor> tensors, const AdafactorSettings& settings,
                     const StepRounding& rounding);

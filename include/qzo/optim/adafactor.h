@@ -5,8 +5,8 @@
 // `clip`, times lr; with beta1 an average of these scaled updates, without bias correction; decay by the effective lr.
 // Relative step: lr = max(1e-3, RMS(theta)) min(1e-2, 1 / sqrt t).
 //
-// "adafactor_torch", as torch.optim: no first moment; lr = max(1e-3, RMS(theta)) min(lr, 1 / sqrt t); decay by the plain
-// lr; nothing is added to g^2, instead the mean of the row means and v are bounded from below.
+// "adafactor_torch", as torch.optim: no first moment; lr = max(1e-3, RMS(theta)) min(lr, 1 / sqrt t); decay by the
+// plain lr; nothing is added to g^2, instead the mean of the row means and v are bounded from below.
 //
 // Both: running means keep 1 - t^-0.8; tensors of two axes or more are factored over the last two.
 

@@ -16,7 +16,8 @@ enum class AdamwStates : std::uint8_t {
   k32Bit,      // adamw32
   k8Bit,       // adamw8bit: blocks of 256, dynamic exponent, exact nearest
   k8BitGrid,   // adamw8bit_bnb: the codes of bitsandbytes' CPU kernel; for comparison only
-  k4BitBlock,  // adamw4bit_block: m blocks of 128, dynamic exponent; v blocks of 128, linear (the published fused variant)
+  k4BitBlock,  // adamw4bit_block: m blocks of 128, dynamic exponent; v blocks of 128, linear (the published fused
+               // variant)
   k4BitRank1,  // adamw4bit_rank1: v rank-1 (the paper's and the default file's choice)
   k4BitFactor  // factor4bit: v of two axes and more (small ones too) as row and column means, otherwise as rank-1
 };

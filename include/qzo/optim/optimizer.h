@@ -1,6 +1,6 @@
 #pragma once
-// First-order optimizers over plain memory: parameters and gradients are pointers, states are kept here. Not thread-safe
-// from outside; parallel inside, same bits for any number of threads.
+// First-order optimizers over plain memory: parameters and gradients are pointers, states are kept here. Not
+// thread-safe from outside; parallel inside, same bits for any number of threads.
 
 #include <cstdint>
 #include <filesystem>
@@ -46,8 +46,9 @@ class Optimizer {
 
   [[nodiscard]] const std::string& name() const { return name_; }
 
-  // One update with the gradients that are set. False if any of them holds a NaN or an infinity: then nothing changes but
-  // the count of skipped steps. `gradients_checked`: the caller knows that all are finite, which saves a pass over them.
+  // One update with the gradients that are set. False if any of them holds a NaN or an infinity: then nothing changes
+  // but the count of skipped steps. `gradients_checked`: the caller knows that all are finite, which saves a pass over
+  // them.
   bool step(bool gradients_checked = false);
 
   [[nodiscard]] std::uint64_t steps() const { return steps_; }

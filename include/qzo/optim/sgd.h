@@ -1,6 +1,6 @@
 #pragma once
-// Stochastic gradient descent: plain ("sgd"), with an fp32 momentum ("sgdm32") or a 4-bit one ("sgdm4bit", blocks of 128,
-// dynamic exponent). Decay is coupled: d = g + weight_decay theta; the first momentum is d.
+// Stochastic gradient descent: plain ("sgd"), with an fp32 momentum ("sgdm32") or a 4-bit one ("sgdm4bit", blocks of
+// 128, dynamic exponent). Decay is coupled: d = g + weight_decay theta; the first momentum is d.
 
 #include <memory>
 

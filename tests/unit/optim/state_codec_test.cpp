@@ -64,7 +64,8 @@ TEST(StateTables, golden) {
   for (const auto& [name, table] : kTables) {
     for (const int width : {4, 8}) {
       const std::string key = name + "_" + std::to_string(width);
-      if (std::none_of(file.entries().begin(), file.entries().end(), [&](const auto& e) { return e.name == key; })) continue;
+      if (std::none_of(file.entries().begin(), file.entries().end(), [&](const auto& e) { return e.name == key; }))
+        continue;
       const auto values = kernels::state_table(table, width), middle = kernels::state_midpoints(table, width);
       EXPECT_EQ(bits({values.begin(), values.end()}), bits(file.floats(key))) << key;
       EXPECT_EQ(bits({middle.begin(), middle.end()}), bits(file.floats(key + "_mid"))) << key;
@@ -149,7 +150,8 @@ TEST(StateCodec, codes_follow_the_definition) {
   test::for_each_isa([&] {
     for (const auto& [name, table] : kTables) {
       for (const int width : {4, 8}) {
-        for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::abs(x[i]) * (table == StateTable::kDeSigned && i % 3 == 0 ? -1.0F : 1.0F);
+        for (std::size_t i = 0; i < x.size(); ++i)
+          x[i] = std::abs(x[i]) * (table == StateTable::kDeSigned && i % 3 == 0 ? -1.0F : 1.0F);
         StateTensor state("s", {width, table, StateNorm::kBlock, 128}, {static_cast<std::int64_t>(x.size())});
         kernels::encode_state(state.view(), x.data());
         const auto parts = state.parts();
@@ -178,7 +180,8 @@ TEST(StateCodec, stochastic_rounding_is_unbiased_and_replays) {
     };
     decoded(1, first);
     double sum = 0;
-    for (int i = 0; i < kCount; ++i) sum += i % 128 == 0 ? 0.0 : static_cast<double>(first[static_cast<std::size_t>(i)]);
+    for (int i = 0; i < kCount; ++i)
+      sum += i % 128 == 0 ? 0.0 : static_cast<double>(first[static_cast<std::size_t>(i)]);
     EXPECT_NEAR(sum / (kCount - kCount / 128), 0.3, 2e-3) << codec_text(codec);
     decoded(1, second);
     EXPECT_EQ(first, second);
@@ -189,8 +192,10 @@ TEST(StateCodec, stochastic_rounding_is_unbiased_and_replays) {
 
 TEST(StateCodec, codecs_that_do_not_exist_are_refused) {
   const std::int64_t shape[] = {10};
-  EXPECT_THROW((void)kernels::state_layout({5, StateTable::kDeSigned, StateNorm::kBlock, 128}, shape), core::InternalError);
-  EXPECT_THROW((void)kernels::state_layout({4, StateTable::kDeSigned, StateNorm::kBlock, 100}, shape), core::InternalError);
+  EXPECT_THROW((void)kernels::state_layout({5, StateTable::kDeSigned, StateNorm::kBlock, 128}, shape),
+               core::InternalError);
+  EXPECT_THROW((void)kernels::state_layout({4, StateTable::kDeSigned, StateNorm::kBlock, 100}, shape),
+               core::InternalError);
 }
 
 }  // namespace

@@ -70,11 +70,13 @@ std::vector<Run> runs() {
 // Names of states in the files of the other libraries.
 std::string oracle_name(const std::string& run, const std::string& ours) {
   static const std::map<std::string, std::string> bnb = {
-      {"exp_avg", "state1"},       {"exp_avg_sq", "state2"},       {"exp_avg.codes", "state1"}, {"exp_avg.scale", "absmax1"},
-      {"exp_avg_sq.codes", "state2"}, {"exp_avg_sq.scale", "absmax2"}};
+      {"exp_avg", "state1"},        {"exp_avg_sq", "state2"},       {"exp_avg.codes", "state1"},
+      {"exp_avg.scale", "absmax1"}, {"exp_avg_sq.codes", "state2"}, {"exp_avg_sq.scale", "absmax2"}};
   static const std::map<std::string, std::string> torch = {
       {"exp_avg_sq", "variance"}, {"exp_avg_sq_row", "row_var"}, {"exp_avg_sq_col", "col_var"}};
-  const auto& names = run == "adamw8bit_bnb" ? bnb : run == "adafactor_torch" ? torch : std::map<std::string, std::string>{};
+  const auto& names = run == "adamw8bit_bnb"     ? bnb
+                      : run == "adafactor_torch" ? torch
+                                                 : std::map<std::string, std::string>{};
   const auto found = names.find(ours);
   return found == names.end() ? ours : found->second;
 }
@@ -82,7 +84,9 @@ std::string oracle_name(const std::string& run, const std::string& ours) {
 class Trajectory {
  public:
   explicit Trajectory(const Run& run)
-      : run_(run), inputs_(folder() / "traj_inputs.safetensors"), file_(folder() / ("traj_" + std::string(run.name) + ".safetensors")) {
+      : run_(run),
+        inputs_(folder() / "traj_inputs.safetensors"),
+        file_(folder() / ("traj_" + std::string(run.name) + ".safetensors")) {
     ParameterGroup group;
     group.lr = run.lr;
     group.weight_decay = run.weight_decay;
@@ -90,7 +94,8 @@ class Trajectory {
     for (const auto& [name, shape] : shapes.items()) names_.push_back(name);
     for (const std::string& name : names_) values_.push_back(inputs_.floats("init/" + name));
     for (std::size_t i = 0; i < names_.size(); ++i)
-      group.parameters.push_back({names_[i], shapes[names_[i]].get<std::vector<std::int64_t>>(), core::Dtype::kF32, values_[i].data()});
+      group.parameters.push_back(
+          {names_[i], shapes[names_[i]].get<std::vector<std::int64_t>>(), core::Dtype::kF32, values_[i].data()});
     optimizer_ = run.make({group});
   }
   static std::filesystem::path folder() { return tests::oracles() / "optim"; }
@@ -113,7 +118,8 @@ class Trajectory {
 
  private:
   [[nodiscard]] bool has(const std::string& name) const {
-    return std::any_of(file_.entries().begin(), file_.entries().end(), [&](const auto& entry) { return entry.name == name; });
+    return std::any_of(file_.entries().begin(), file_.entries().end(),
+                       [&](const auto& entry) { return entry.name == name; });
   }
 
   void compare(const std::string& key, std::span<const float> got, double absolute, double relative) {
@@ -175,7 +181,8 @@ class Trajectory {
 };
 
 TEST(Trajectory, golden) {
-  if (!std::filesystem::exists(Trajectory::folder())) GTEST_SKIP() << "no golden trajectories at " << Trajectory::folder();
+  if (!std::filesystem::exists(Trajectory::folder()))
+    GTEST_SKIP() << "no golden trajectories at " << Trajectory::folder();
   const std::vector<Run> all = runs();
   test::for_each_isa([&] {
     for (const Run& run : all) {
