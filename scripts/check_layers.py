@@ -18,16 +18,19 @@ ALLOWED = {
     "tasks": {"data", "tokenizer", "core"},
     "quant": {"io", "kernels", "core"},
     "zo": {"kernels", "core"},
+    "optim": {"io", "kernels", "core"},
     "ops": {"kernels", "core"},
     "nn": {"quant", "ops", "kernels", "core"},
     "models": {"nn", "quant", "ops", "io", "kernels", "core"},
     "objectives": {"models", "nn", "tasks", "data", "zo", "quant", "ops", "kernels", "core"},
     "train": {"zo", "tasks", "data", "io", "quant", "kernels", "core"},
-    "cli": {"train", "objectives", "models", "nn", "tasks", "data", "tokenizer", "zo", "config", "report", "quant",
+    "cli": {"train", "objectives", "models", "nn", "tasks", "data", "tokenizer", "zo", "optim", "config", "report",
+            "quant",
             "io", "ops", "kernels", "core"},
     "apps": {"cli", "core"},
 }
-TORCH_FREE = {"core", "kernels", "io", "tokenizer", "data", "tasks", "quant", "zo", "report", "config", "train"}
+TORCH_FREE = {"core", "kernels", "io", "tokenizer", "data", "tasks", "quant", "zo", "optim", "report", "config",
+              "train"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]')
 
 

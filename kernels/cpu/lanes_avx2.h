@@ -27,6 +27,8 @@ struct Avx2Lanes {
   static Floats sub(Floats a, Floats b) { return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
   static Floats mul(Floats a, Floats b) { return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
   static Floats div(Floats a, Floats b) { return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)}; }
+  static Floats sqrt(Floats a) { return {_mm256_sqrt_ps(a.lo), _mm256_sqrt_ps(a.hi)}; }
+  static Floats ceil(Floats a) { return {_mm256_ceil_ps(a.lo), _mm256_ceil_ps(a.hi)}; }
   static Floats fma(Floats a, Floats b, Floats c) {
     return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
   }
@@ -61,21 +63,18 @@ struct Avx2Lanes {
   static Words add(Words a, Words b) { return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)}; }
   static Words sub(Words a, Words b) { return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)}; }
   static Words bit_and(Words a, Words b) { return {_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)}; }
+  static Words bit_or(Words a, Words b) { return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)}; }
+  static Words bit_xor(Words a, Words b) { return {_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)}; }
+  static Words greater(Words a, Words b) { return {_mm256_cmpgt_epi32(a.lo, b.lo), _mm256_cmpgt_epi32(a.hi, b.hi)}; }
   static Words shift_left(Words a, int bits) { return {_mm256_slli_epi32(a.lo, bits), _mm256_slli_epi32(a.hi, bits)}; }
   static Words shift_right(Words a, int bits) { return {_mm256_srli_epi32(a.lo, bits), _mm256_srli_epi32(a.hi, bits)}; }
   static Words shift_right_signed(Words a, int bits) {
     return {_mm256_srai_epi32(a.lo, bits), _mm256_srai_epi32(a.hi, bits)};
   }
   static Floats signed_to_float(Words a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
+  static Words float_to_signed(Floats a) { return {_mm256_cvttps_epi32(a.lo), _mm256_cvttps_epi32(a.hi)}; }
   static Words bits_of(Floats a) { return {_mm256_castps_si256(a.lo), _mm256_castps_si256(a.hi)}; }
   static Floats float_of(Words a) { return {_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)}; }
-  static Floats lookup(Floats table, Words index) {
-    const auto eight = [&](__m256i i) {
-      const __m256 upper = _mm256_castsi256_ps(_mm256_slli_epi32(i, 28));  // bit 3 to the sign, which blends
-      return _mm256_blendv_ps(_mm256_permutevar8x32_ps(table.lo, i), _mm256_permutevar8x32_ps(table.hi, i), upper);
-    };
-    return {eight(index.lo), eight(index.hi)};
-  }
   static Floats load_half(const std::uint16_t* p) {
     return {_mm256_cvtph_ps(load_eight(p)), _mm256_cvtph_ps(load_eight(p + 8))};
   }
@@ -83,8 +82,33 @@ struct Avx2Lanes {
     const Words words{_mm256_cvtepu16_epi32(load_eight(p)), _mm256_cvtepu16_epi32(load_eight(p + 8))};
     return float_of(shift_left(words, 16));
   }
+  static Words load_nibbles(const std::uint8_t* p) {
+    const __m256i shifts = _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28);
+    std::int32_t half[2];
+    __builtin_memcpy(half, p, sizeof half);
+    return {_mm256_srlv_epi32(_mm256_set1_epi32(half[0]), shifts),
+            _mm256_srlv_epi32(_mm256_set1_epi32(half[1]), shifts)};
+  }
+  static void store_nibbles(std::uint8_t* p, Words a) {
+    // Pairs of lanes to bytes: 16-bit words, then low + 16 high; in each half lanes 0-3 (or 4-7) of lo before those of
+    // hi.
+    const __m256i pairs = _mm256_madd_epi16(_mm256_packs_epi32(a.lo, a.hi), _mm256_set1_epi32(0x00100001));
+    const __m256i pick = _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,  //
+                                          0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+    const __m256i bytes = _mm256_shuffle_epi8(pairs, pick);
+    const __m128i eight = _mm_unpacklo_epi16(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), eight);
+  }
+  static Floats lookup(Floats table, Words codes) {
+    return {lookup_eight(table, codes.lo), lookup_eight(table, codes.hi)};
+  }
 
  private:
+  // The permutation reads three bits of a code; the fourth, moved to the sign, chooses the half of the table.
+  static __m256 lookup_eight(Floats table, __m256i codes) {
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(table.lo, codes), _mm256_permutevar8x32_ps(table.hi, codes),
+                            _mm256_castsi256_ps(_mm256_slli_epi32(codes, 28)));
+  }
   static __m128 reduce_to_four(Floats a) {
     const __m256 eight = _mm256_add_ps(a.lo, a.hi);
     return _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));

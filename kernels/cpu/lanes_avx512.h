@@ -28,6 +28,8 @@ struct Avx512Lanes {
   static Floats sub(Floats a, Floats b) { return {_mm512_sub_ps(a.v, b.v)}; }
   static Floats mul(Floats a, Floats b) { return {_mm512_mul_ps(a.v, b.v)}; }
   static Floats div(Floats a, Floats b) { return {_mm512_div_ps(a.v, b.v)}; }
+  static Floats sqrt(Floats a) { return {_mm512_sqrt_ps(a.v)}; }
+  static Floats ceil(Floats a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)}; }
   static Floats fma(Floats a, Floats b, Floats c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
   static Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
   static Floats min(Floats a, Floats b) { return {_mm512_min_ps(a.v, b.v)}; }
@@ -55,17 +57,32 @@ struct Avx512Lanes {
   static Words add(Words a, Words b) { return {_mm512_add_epi32(a.v, b.v)}; }
   static Words sub(Words a, Words b) { return {_mm512_sub_epi32(a.v, b.v)}; }
   static Words bit_and(Words a, Words b) { return {_mm512_and_si512(a.v, b.v)}; }
+  static Words bit_or(Words a, Words b) { return {_mm512_or_si512(a.v, b.v)}; }
+  static Words bit_xor(Words a, Words b) { return {_mm512_xor_si512(a.v, b.v)}; }
+  static Words greater(Words a, Words b) { return {_mm512_movm_epi32(_mm512_cmpgt_epi32_mask(a.v, b.v))}; }
   static Words shift_left(Words a, int bits) { return {_mm512_sll_epi32(a.v, _mm_cvtsi32_si128(bits))}; }
   static Words shift_right(Words a, int bits) { return {_mm512_srl_epi32(a.v, _mm_cvtsi32_si128(bits))}; }
   static Words shift_right_signed(Words a, int bits) { return {_mm512_sra_epi32(a.v, _mm_cvtsi32_si128(bits))}; }
   static Floats signed_to_float(Words a) { return {_mm512_cvtepi32_ps(a.v)}; }
+  static Words float_to_signed(Floats a) { return {_mm512_cvttps_epi32(a.v)}; }
   static Words bits_of(Floats a) { return {_mm512_castps_si512(a.v)}; }
   static Floats float_of(Words a) { return {_mm512_castsi512_ps(a.v)}; }
-  static Floats lookup(Floats table, Words index) { return {_mm512_permutexvar_ps(index.v, table.v)}; }
   static Floats load_half(const std::uint16_t* p) { return {_mm512_cvtph_ps(load_sixteen(p))}; }
   static Floats load_bfloat16(const std::uint16_t* p) {
     return float_of(shift_left({_mm512_cvtepu16_epi32(load_sixteen(p))}, 16));
   }
+  static Words load_nibbles(const std::uint8_t* p) {
+    const __m512i shifts = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28);
+    std::int32_t half[2];
+    __builtin_memcpy(half, p, sizeof half);
+    const __m512i both = _mm512_inserti32x8(_mm512_set1_epi32(half[0]), _mm256_set1_epi32(half[1]), 1);
+    return {_mm512_srlv_epi32(both, shifts)};
+  }
+  static void store_nibbles(std::uint8_t* p, Words a) {
+    const __m128i pairs = _mm_maddubs_epi16(_mm512_cvtepi32_epi8(a.v), _mm_set1_epi16(0x1001));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(pairs, pairs));
+  }
+  static Floats lookup(Floats table, Words codes) { return {_mm512_permutexvar_ps(codes.v, table.v)}; }
 
  private:
   static __m128 reduce_to_four(Floats a) {

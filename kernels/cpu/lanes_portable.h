@@ -44,6 +44,12 @@ struct PortableLanes {
   static Floats div(const Floats& a, const Floats& b) {
     return each([&](int i) { return a.v[i] / b.v[i]; });
   }
+  static Floats sqrt(const Floats& a) {
+    return each([&](int i) { return __builtin_sqrtf(a.v[i]); });
+  }
+  static Floats ceil(const Floats& a) {
+    return each([&](int i) { return __builtin_ceilf(a.v[i]); });
+  }
   static Floats fma(const Floats& a, const Floats& b, const Floats& c) {
     return each([&](int i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
   }
@@ -89,6 +95,18 @@ struct PortableLanes {
   static Words bit_and(const Words& a, const Words& b) {
     return each_word([&](int i) { return a.v[i] & b.v[i]; });
   }
+  static Words bit_or(const Words& a, const Words& b) {
+    return each_word([&](int i) { return a.v[i] | b.v[i]; });
+  }
+  static Words bit_xor(const Words& a, const Words& b) {
+    return each_word([&](int i) { return a.v[i] ^ b.v[i]; });
+  }
+  // All bits of a lane set where a > b as signed integers.
+  static Words greater(const Words& a, const Words& b) {
+    return each_word([&](int i) {
+      return static_cast<std::int32_t>(a.v[i]) > static_cast<std::int32_t>(b.v[i]) ? ~std::uint32_t{0} : 0;
+    });
+  }
   static Words shift_left(const Words& a, int bits) {
     return each_word([&](int i) { return a.v[i] << bits; });
   }
@@ -101,15 +119,15 @@ struct PortableLanes {
   static Floats signed_to_float(const Words& a) {
     return each([&](int i) { return static_cast<float>(static_cast<std::int32_t>(a.v[i])); });
   }
+  // Towards zero; the values must fit.
+  static Words float_to_signed(const Floats& a) {
+    return each_word([&](int i) { return static_cast<std::uint32_t>(static_cast<std::int32_t>(a.v[i])); });
+  }
   static Words bits_of(const Floats& a) {
     return each_word([&](int i) { return std::bit_cast<std::uint32_t>(a.v[i]); });
   }
   static Floats float_of(const Words& a) {
     return each([&](int i) { return std::bit_cast<float>(a.v[i]); });
-  }
-  // table[index], indices 0 to 15.
-  static Floats lookup(const Floats& table, const Words& index) {
-    return each([&](int i) { return table.v[index.v[i]]; });
   }
   // Sixteen IEEE halves, sixteen bfloat16.
   static Floats load_half(const std::uint16_t* p) {
@@ -117,6 +135,18 @@ struct PortableLanes {
   }
   static Floats load_bfloat16(const std::uint16_t* p) {
     return each([p](int i) { return core::bfloat16_to_float(p[i]); });
+  }
+  // Sixteen 4-bit codes of 8 bytes, even lanes in the low nibbles. Loaded: only the low four bits of a lane mean
+  // something. Stored: every lane is below 16.
+  static Words load_nibbles(const std::uint8_t* p) {
+    return each_word([p](int i) { return static_cast<std::uint32_t>(p[i / 2] >> (i % 2 * 4)); });
+  }
+  static void store_nibbles(std::uint8_t* p, const Words& a) {
+    for (int i = 0; i < 8; ++i) p[i] = static_cast<std::uint8_t>(a.v[2 * i] | a.v[2 * i + 1] << 4);
+  }
+  // table[low four bits of the lane].
+  static Floats lookup(const Floats& table, const Words& codes) {
+    return each([&](int i) { return table.v[codes.v[i] & 15U]; });
   }
 
  private:

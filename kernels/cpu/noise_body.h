@@ -65,6 +65,17 @@ inline void fill_quads(const NoiseStream& stream, std::uint64_t first_quad, std:
   }
 }
 
+inline void fill_words(const NoiseStream& stream, std::uint64_t first_quad, std::int64_t quads, std::uint32_t* out) {
+  Words words;
+  for (std::int64_t done = 0; done < quads; done += kBlock) {
+    philox_block(stream, first_quad + static_cast<std::uint64_t>(done), words);
+    const std::int64_t count = quads - done < kBlock ? quads - done : kBlock;
+    for (std::int64_t i = 0; i < count; ++i) {
+      for (int j = 0; j < 4; ++j) out[(done + i) * 4 + j] = words.word[j][i];
+    }
+  }
+}
+
 inline void perturb(const float* s, const float* z, std::int64_t count, float eps, bool relative, float* plus,
                     float* minus) {
   for (std::int64_t i = 0; i < count; ++i) {
@@ -85,7 +96,7 @@ inline void update(float* s, const float* z, std::int64_t count, float c, bool r
   }
 }
 
-constexpr NoiseVariant kNoiseVariant{&fill_quads, &perturb, &update};
+constexpr NoiseVariant kNoiseVariant{&fill_quads, &fill_words, &perturb, &update};
 
 }  // namespace
 }  // namespace qzo::kernels

@@ -2,6 +2,7 @@
 
 #include "qzo/core/error.h"
 #include "qzo/ops/precision.h"
+#include "qzo/optim/registry.h"
 
 #include "cli/bench.h"
 #include "cli/command_line.h"
@@ -16,10 +17,13 @@ std::vector<std::string> precision_names() {
   return names;
 }
 
-void common_options(CLI::App& app, BenchArguments& out) {
-  app.add_option("--json", out.json, "Write the results to this file");
+void precision_option(CLI::App& app, BenchArguments& out) {
   repeated(app, "--precision", out.precisions, "Only this one; may be repeated")
       ->check(CLI::IsMember(precision_names()));
+}
+
+void common_options(CLI::App& app, BenchArguments& out) {
+  app.add_option("--json", out.json, "Write the results to this file");
   app.add_flag("--any-load", out.any_load, "Measure although other programs keep the machine busy");
 }
 
@@ -48,7 +52,8 @@ void shape_options(CLI::App& app, BenchArguments& out, CLI::Option* config) {
 
 std::optional<BenchArguments> parse_bench(int argc, const char* const* argv) {
   BenchArguments out;
-  CLI::App app("Measures kernels, a training step, or how faithful its derivative is in each precision.", "qzo-bench");
+  CLI::App app("Measures kernels, optimizers, a training step, or how faithful its derivative is in each precision.",
+               "qzo-bench");
   prepare(app);
   app.require_subcommand(1);
   auto* kernels = app.add_subcommand("kernels", "Matrix products beside LibTorch's dense at::linear, in one process");
@@ -61,10 +66,23 @@ std::optional<BenchArguments> parse_bench(int argc, const char* const* argv) {
   step->add_option("--repeats", out.repeats, "Steps measured; medians are reported")->check(CLI::Range(1, 999));
   auto* fidelity = app.add_subcommand("fidelity", "Slope, correlation and error of d in each precision against fp32");
   fidelity->add_option("--draws", out.draws, "Draws of noise")->check(CLI::Range(2, 100000));
+  auto* optim = app.add_subcommand("optim", "Optimizer steps beside LibTorch's fused fp32 AdamW, in one process");
+  repeated(*optim, "--optimizer", out.optimizers, "Only this one; may be repeated")
+      ->check(CLI::IsMember(optim::optimizer_names()));
+  repeated(*optim, "--params", out.params, "Millions of parameters (default: 25 and 500); may be repeated")
+      ->check(CLI::Range(1, 100000));
+  repeated(*optim, "--threads", out.threads, "Threads (default: 1 and all); may be repeated")
+      ->check(CLI::Range(1, 1024));
+  optim->add_option("--repeats", out.repeats, "Steps measured; medians are reported")->check(CLI::Range(3, 999));
   shape_options(*step, out, recipe_options(*step, out));
   recipe_options(*fidelity, out)->required();
-  for (CLI::App* command : {kernels, step, fidelity}) common_options(*command, out);
+  for (CLI::App* command : {kernels, step, fidelity}) precision_option(*command, out);
+  for (CLI::App* command : {kernels, step, fidelity, optim}) common_options(*command, out);
   if (!parse(app, argc, argv)) return std::nullopt;
+  if (optim->parsed()) {
+    out.benchmark = Benchmark::kOptim;
+    return out;
+  }
   if (step->parsed() && out.config.empty() && out.shape.empty())
     throw core::UserError("qzo-bench step: neither --config nor --shape was given, expected one of them");
   out.benchmark = step->parsed() ? Benchmark::kStep : fidelity->parsed() ? Benchmark::kFidelity : Benchmark::kKernels;

@@ -83,6 +83,9 @@ core::ExitCode bench_command(int argc, const char* const* argv) {
   if (arguments->benchmark == Benchmark::kKernels) {
     refuse_a_busy_machine(*arguments);
     result = bench_kernels(*arguments);
+  } else if (arguments->benchmark == Benchmark::kOptim) {
+    refuse_a_busy_machine(*arguments);
+    result = bench_optim(*arguments);
   } else if (!arguments->shape.empty()) {
     refuse_a_busy_machine(*arguments);
     ops::configure_threads(0);

@@ -60,19 +60,6 @@ double brgemm(int threads) {
   return 2e-9 * kSide * kSide * kDepth * kRounds * threads / seconds;
 }
 
-double copy_bandwidth() {
-  constexpr std::int64_t kFloats = std::int64_t{32} << 20, kPieces = 64;
-  const at::Tensor from = at::ones({kFloats}), to = at::empty({kFloats});
-  const double seconds = least_seconds([&] {
-    core::parallel_for(kPieces, [&](std::int64_t piece, int) {
-      const std::int64_t first = piece * (kFloats / kPieces);
-      std::memcpy(to.data_ptr<float>() + first, from.const_data_ptr<float>() + first,
-                  kFloats / kPieces * sizeof(float));
-    });
-  });
-  return 2e-9 * kFloats * sizeof(float) / seconds;
-}
-
 }  // namespace
 
 double Peaks::of(ops::Precision precision) const {
@@ -107,6 +94,19 @@ std::string Peaks::text() const {
                     ", bf16 ", rate(bf16), ", int8 ", rate(int8), "; dense at::linear fp32 ", rate(dense_fp32),
                     ", bf16 ", rate(dense_bf16), "; brgemm bf16 ", rate(brgemm_bf16), " GFLOP/s; copy ",
                     fixed(copy_gbytes, 1), " GB/s");
+}
+
+double copy_bandwidth() {
+  constexpr std::int64_t kFloats = std::int64_t{32} << 20, kPieces = 64;
+  const at::Tensor from = at::ones({kFloats}), to = at::empty({kFloats});
+  const double seconds = least_seconds([&] {
+    core::parallel_for(kPieces, [&](std::int64_t piece, int) {
+      const std::int64_t first = piece * (kFloats / kPieces);
+      std::memcpy(to.data_ptr<float>() + first, from.const_data_ptr<float>() + first,
+                  kFloats / kPieces * sizeof(float));
+    });
+  });
+  return 2e-9 * kFloats * sizeof(float) / seconds;
 }
 
 Peaks measure_peaks(int threads) {

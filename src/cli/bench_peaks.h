@@ -22,5 +22,7 @@ struct Peaks {
 };
 
 Peaks measure_peaks(int threads);
+// GB/s of reading and writing 256 MiB, by all threads.
+double copy_bandwidth();
 
 }  // namespace qzo::cli

@@ -32,8 +32,8 @@ inline bool parse(CLI::App& app, int argc, const char* const* argv) {
 }
 
 // Given several times, one value each: an option without limits would swallow positional arguments.
-inline CLI::Option* repeated(CLI::App& app, const std::string& name, std::vector<std::string>& values,
-                             const std::string& help) {
+template <class Value>
+CLI::Option* repeated(CLI::App& app, const std::string& name, std::vector<Value>& values, const std::string& help) {
   return app.add_option(name, values, help)->allow_extra_args(false);
 }
 

@@ -9,7 +9,7 @@
 
 namespace qzo::cli {
 
-enum class Benchmark : std::uint8_t { kKernels, kStep, kFidelity };
+enum class Benchmark : std::uint8_t { kKernels, kStep, kFidelity, kOptim };
 
 struct BenchArguments {
   Benchmark benchmark = Benchmark::kKernels;
@@ -22,6 +22,8 @@ struct BenchArguments {
   std::int64_t sequences = 16, tokens = 32;
   std::vector<std::string> precisions;  // empty: all
   std::vector<std::string> formats;     // kernels; empty: all, or the usual ones if quick
+  std::vector<std::string> optimizers;  // optim; empty: all
+  std::vector<int> params, threads;     // optim: millions; empty: 25 and 500, 1 and all
   int repeats = 7;
   int draws = 64;  // fidelity
   std::int64_t rows = 1024;

@@ -1,0 +1,8 @@
+#include "cpu/lanes_portable.h"
+#include "cpu/optim_body.h"
+
+namespace qzo::kernels {
+
+const OptimVariant& optim_portable() { return kOptimVariant<PortableLanes>; }
+
+}  // namespace qzo::kernels

@@ -1,0 +1,69 @@
+#pragma once
+// The work on one chunk of a parameter, compiled once per instruction set. Chunks begin at multiples of kOptimChunk;
+// every fp32 array is readable and writable up to the next multiple of sixteen elements, and holds zeros there (states
+// after decoding, staged weights and gradients).
+
+#include <cstdint>
+
+#include "cpu/optim_tables.h"
+
+namespace qzo::kernels {
+
+inline constexpr std::int64_t kOptimChunk = 1024;
+
+struct CodeChunk {
+  const CodeBook* book = nullptr;
+  std::uint8_t* codes = nullptr;  // of the chunk's first element
+  float* block_scales = nullptr;  // of the chunk's first block; encode writes them
+  const float* scales = nullptr;  // rank-1 instead: one for each element
+  std::int64_t block = 0;
+  std::int64_t count = 0;                // elements, at most kOptimChunk
+  bool grid = false;                     // StateRounding::kGrid
+  const std::uint32_t* words = nullptr;  // stochastic rounding: one for each element
+};
+
+struct AdamwChunk {
+  float* theta = nullptr;
+  const float* g = nullptr;
+  float* m = nullptr;
+  float* v = nullptr;
+  std::int64_t count = 0;
+  float beta1 = 0, rest1 = 0, beta2 = 0, rest2 = 0;  // rest = 1 - beta, rounded from double
+  float decay = 1, step = 0, root = 1, eps = 0;
+  bool v_given = false;  // v is this step's already
+};
+
+struct SgdChunk {
+  float* theta = nullptr;
+  const float* g = nullptr;
+  float* m = nullptr;  // null: no momentum
+  std::int64_t count = 0;
+  float lr = 0, weight_decay = 0, momentum = 0, rest = 1;  // rest = 1 - dampening
+  bool first = false, nesterov = false;
+};
+
+struct OptimVariant {
+  void (*decode)(const CodeChunk& chunk, float* out);
+  void (*encode)(const CodeChunk& chunk, const float* x);
+  void (*adamw)(const AdamwChunk& chunk);
+  // v = beta2 v + rest2 g^2 with the bits of adamw.
+  void (*second_moment)(const AdamwChunk& chunk);
+  void (*sgd)(const SgdChunk& chunk);
+  // out[i] = min(bound, last[i]); last[i] = max(last[i], |x[i]|), returning max |x|; out[i] = a * last[i]. Any count.
+  void (*bounded)(const float* last, float bound, std::int64_t count, float* out);
+  float (*raise)(const float* x, std::int64_t count, float* last);
+  void (*scaled)(const float* last, float a, std::int64_t count, float* out);
+  // sums[i] += (double) (x[i]^2 + offset); returns their sum over the segment.
+  double (*add_squares)(const float* x, std::int64_t count, float offset, double* sums);
+  bool (*finite)(const float* x, std::int64_t count);
+  bool (*finite_bfloat16)(const std::uint16_t* x, std::int64_t count);
+  void (*widen)(const std::uint16_t* x, std::int64_t count, float* out);
+  // To bf16, to nearest even, or with `words` by adding random bits below the last one that stays.
+  void (*narrow)(const float* x, std::int64_t count, const std::uint32_t* words, std::uint16_t* out);
+};
+
+const OptimVariant& optim_portable();
+const OptimVariant& optim_avx2();
+const OptimVariant& optim_avx512();
+
+}  // namespace qzo::kernels
