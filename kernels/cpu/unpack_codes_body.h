@@ -22,7 +22,13 @@ class LaneScales {
         view_(view),
         range_(range),
         cursor_(weight, range.k),
-        zero_(L::broadcast(static_cast<float>(weight.zero))) {}
+        zero_(L::broadcast(static_cast<float>(weight.zero))) {
+    if (scales_by_group(weight.layout)) return;
+    const bool by_input = groups_of_outputs(weight.layout);
+    const std::int64_t rows = by_input ? weight.out / weight.group : weight.out;
+    const std::int64_t row_values = by_input ? weight.in : groups_along_input(weight);
+    for (std::int64_t j = 0; j < range.count; ++j) first_[j] = (range.row + j) % rows * row_values;
+  }
 
   // W of input k, whose codes are `q`. Each k once, in ascending order.
   Floats weights(std::int64_t k, Floats q) {
@@ -45,12 +51,8 @@ class LaneScales {
 
   Floats lanes(const float* values, std::int64_t group) const {
     if (scales_by_group(weight_.layout)) return load_some<L>(values + group * weight_.out + range_.row, range_.count);
-    const bool by_input = groups_of_outputs(weight_.layout);
-    const std::int64_t rows = by_input ? weight_.out / weight_.group : weight_.out;
-    const std::int64_t row_values = by_input ? weight_.in : groups_along_input(weight_);
-    alignas(64) float gathered[kLanes];
-    for (std::int64_t j = 0; j < kLanes; ++j)
-      gathered[j] = j < range_.count ? values[(range_.row + j) % rows * row_values + group] : 0.0F;
+    alignas(64) float gathered[kLanes] = {};
+    for (std::int64_t j = 0; j < range_.count; ++j) gathered[j] = values[first_[j] + group];
     return L::load(gathered);
   }
 
@@ -61,6 +63,7 @@ class LaneScales {
   Floats scale_ = L::zero();
   Floats zero_;  // or the offset
   std::int64_t loaded_ = -1;
+  std::int64_t first_[kLanes] = {};  // value of group 0 of each lane, where scales lie [out, groups]
 };
 
 template <class L, class Codes, bool kOffsets = false>

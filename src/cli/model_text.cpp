@@ -115,7 +115,7 @@ std::string zero_version_text(models::CausalLm& model, const io::Checkpoint& che
   std::int64_t v1 = 0, v2 = 0;
   for (const quant::PackedWeight* weight : model.weights()) {
     const io::TensorEntry* stored = checkpoint.tensors.find(weight->name + ".qzeros");
-    if (weight->format != "gptq" || stored == nullptr || stored->bytes.empty()) continue;
+    if (!weight->format.starts_with("gptq") || stored == nullptr || stored->bytes.empty()) continue;
     // Output 0 of group 0 stands in the lowest bits.
     const unsigned mask = (1U << kernels::packed_bits(weight->codes.layout)) - 1;
     const int raw = std::to_integer<int>(stored->bytes[0] & static_cast<std::byte>(mask));

@@ -106,11 +106,14 @@ inline PackedLayer read_gptq_layer(const io::TensorSource& tensors, const std::s
   return layer;
 }
 
+inline const TinyFormat& tiny_format(std::string_view name) {
+  return *std::ranges::find_if(kTinyFormats, [name](const TinyFormat& one) { return one.name == name; });
+}
+
 // `name` of one of kTinyFormats.
 inline void write_tiny_format(std::string_view name, const std::filesystem::path& gptq,
                               const std::filesystem::path& folder) {
-  const TinyFormat& format =
-      *std::ranges::find(kTinyFormats, name, [](const TinyFormat& format) { return std::string_view(format.name); });
+  const TinyFormat& format = tiny_format(name);
   const io::Checkpoint source = io::open_checkpoint(gptq);
   std::filesystem::create_directories(folder);
   for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
@@ -129,8 +132,8 @@ inline void write_tiny_format(std::string_view name, const std::filesystem::path
       list.push_back({entry.name, entry.dtype, entry.shape, entry.bytes});
     }
   }
-  for (const auto& [name, tensor] : made)
-    list.push_back({name, tensor.dtype, tensor.shape, std::as_bytes(std::span(tensor.bytes))});
+  for (const auto& [stored, tensor] : made)
+    list.push_back({stored, tensor.dtype, tensor.shape, std::as_bytes(std::span(tensor.bytes))});
   io::write_safetensors(folder / "model.safetensors", list);
 }
 

@@ -29,7 +29,7 @@ struct PackedWeight {
   PackedWeight& operator=(PackedWeight&&) = default;
 
   std::string name;         // tensor name stem: "model.layers.0.self_attn.q_proj", "blk.0.attn_q"
-  std::string format;       // Format::name(): "gptq", "awq", "q4_1", "q6_k", "nf4", "aqlm", "dense"
+  std::string format;       // Format::name(): "gptq" (4 bit), "gptq3", "awq", "q4_1", "q6_k", "nf4", "aqlm", "dense"
   kernels::CodeView codes;  // codes and zeros point into the mapped checkpoint or into the owned vectors below
   std::vector<float>
       scales;  // fp32 masters in storage order (GPTQ, AWQ [groups, out]; others [out, groups]); empty: dense

@@ -93,7 +93,8 @@ class GptqFormat final : public Format {
 
     PackedWeight weight;
     weight.name = request.name;
-    weight.format = name();
+    // Apart from 4 bits, for which settings of runs were published: scales are of another size.
+    weight.format = settings.bits == 4 ? name() : core::text(name(), settings.bits);
     weight.owned_group_of = read_group_index(checkpoint, g_idx, groups, group);
     weight.codes = {.layout = layout_of(settings.bits),
                     .out = request.out,

@@ -53,7 +53,8 @@ double relative_error(const at::Tensor& got, const at::Tensor& truth) {
 
 kernels::ChunkPlan chunks_of(const RandomWeight& weight) {
   const kernels::CodeView view = weight.view();
-  return view.layout <= Layout::kDenseBF16 ? kernels::ChunkPlan{} : kernels::make_chunk_plan(view);
+  const bool late = kernels::scale_late_supported(view, kernels::LateInputs::kBf16);
+  return late ? kernels::make_chunk_plan(view) : kernels::ChunkPlan{};
 }
 
 class QuantLinear : public testing::Test {
@@ -77,7 +78,10 @@ double tolerance(Precision precision) {
 
 TEST_F(QuantLinear, EveryPrecisionAgreesWithDouble) {
   configure_threads(2);
-  for (const auto& shape : all_layouts(200, 160)) {
+  std::vector<test::WeightShape> shapes = all_layouts(200, 160);
+  for (const auto& shape : test::packed_layouts(200, 160)) shapes.push_back(shape);
+  for (const auto& shape : test::output_group_layouts(200, 160, 8)) shapes.push_back(shape);
+  for (const auto& shape : shapes) {
     SCOPED_TRACE(layout_name(shape));
     RandomWeight weight(shape);
     const at::Tensor x = random_matrix(19, 160);

@@ -89,7 +89,7 @@ TEST(Gptq, EveryBitWidthInBothVersionsWithAndWithoutOrder) {
         const io::Checkpoint checkpoint = layer.write(folder.path());
         check_quantization_settings(checkpoint);
         const PackedWeight weight = load(checkpoint, layer);
-        EXPECT_EQ(weight.format, "gptq");
+        EXPECT_EQ(weight.format, bits == 4 ? "gptq" : core::text("gptq", bits));
         EXPECT_EQ(weight.ambiguous_zeros, 0);
         EXPECT_EQ(dequantized(weight), layer.expected());
       }
