@@ -9,7 +9,7 @@
 
 #include "tokenizer/base64.h"
 #include "tokenizer/charsmap.h"
-#include "tokenizer/named_pre_tokenizers.h"
+#include "tokenizer/known_patterns.h"
 
 namespace qzo::tokenizer {
 
@@ -114,7 +114,8 @@ void append_pre_tokenizer(const JsonNode& node, std::vector<PreTokenizerPtr>& st
   } else if (type == "Digits") {
     steps.push_back(make_digits(node.boolean("individual_digits", false) ? DigitGroups::kSingle : DigitGroups::kWhole));
   } else if (type == "WhitespaceSplit") {
-    steps.push_back(make_split(Regex("\\s", node.where()), SplitBehaviour::kRemoved, Invert::kNo));
+    steps.push_back(
+        make_split(Regex(std::string(kSpacesPattern), node.where()), SplitBehaviour::kRemoved, Invert::kNo));
   } else if (type == "Metaspace") {
     steps.push_back(make_metaspace({.mark = node.at("replacement").string(),
                                     .scheme = prepend_scheme_of(node),

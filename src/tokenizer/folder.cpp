@@ -64,17 +64,17 @@ std::unique_ptr<Tokenizer> load_json(const std::filesystem::path& file, const Fo
   return make_pipeline(std::move(parts));
 }
 
-std::unique_ptr<Tokenizer> load_model(const std::filesystem::path& file, const FolderSettings& settings) {
-  const std::string bytes = core::read_file(file);
+std::unique_ptr<Tokenizer> load_model(std::string_view bytes, const std::string& source,
+                                      const FolderSettings& settings) {
   if (looks_like_tiktoken(bytes)) {
-    PipelineParts parts = parse_tiktoken(bytes, file.string());
+    PipelineParts parts = parse_tiktoken(bytes, source);
     // Releases differ in what they call the special tokens; the folder knows its own.
     if (!settings.added_tokens.empty()) parts.added_tokens.clear();
     apply(settings, parts);
     return make_pipeline(std::move(parts));
   }
   const bool legacy = settings.legacy.value_or(true);
-  PipelineParts parts = make_sentencepiece(parse_sentencepiece(bytes, file.string()),
+  PipelineParts parts = make_sentencepiece(parse_sentencepiece(bytes, source),
                                            legacy ? DummyPrefix::kEverySection : DummyPrefix::kFirstSection);
   apply(settings, parts);
   return make_pipeline(std::move(parts));
@@ -114,7 +114,8 @@ std::unique_ptr<Tokenizer> from_folder(const std::filesystem::path& folder) {
   const auto has = [&](const char* name) { return std::filesystem::exists(folder / name); };
   if (has("tokenizer.json")) return load_json(folder / "tokenizer.json", settings);
   for (const char* name : {"tokenizer.model", "spiece.model"}) {
-    if (has(name)) return load_model(folder / name, settings);
+    const std::filesystem::path file = folder / name;
+    if (has(name)) return load_model(core::read_file(file), file.string(), settings);
   }
   if (has("vocab.json") && has("merges.txt")) return load_vocab_and_merges(folder, settings);
   throw core::UserError(
@@ -132,7 +133,11 @@ std::unique_ptr<Tokenizer> from_tokenizer_json_text(std::string_view text, const
 }
 
 std::unique_ptr<Tokenizer> from_tokenizer_model(const std::filesystem::path& file) {
-  return load_model(file, FolderSettings{});
+  return load_model(core::read_file(file), file.string(), FolderSettings{});
+}
+
+std::unique_ptr<Tokenizer> from_tokenizer_model_bytes(std::string_view bytes, const std::string& name) {
+  return load_model(bytes, name, FolderSettings{});
 }
 
 }  // namespace qzo::tokenizer

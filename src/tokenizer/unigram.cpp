@@ -31,10 +31,14 @@ void Unigram::encode(std::string_view word, std::vector<std::int32_t>& out) cons
   }
 }
 
+double Unigram::rounded(double score) const {
+  return options_.precision == PathPrecision::kSingle ? static_cast<float>(score) : score;
+}
+
+// SentencePiece compares the sum before it rounds it.
 void Unigram::offer(Node& node, double score, std::int32_t id, std::size_t begin) const {
-  if (options_.precision == PathPrecision::kSingle) score = static_cast<float>(score);
   if (node.begin != kUnreached && score <= node.score) return;
-  node = {score, id, static_cast<std::uint32_t>(begin)};
+  node = {rounded(score), id, static_cast<std::uint32_t>(begin)};
 }
 
 void Unigram::find_best_ways(std::string_view word, std::vector<Node>& nodes) const {
@@ -53,7 +57,7 @@ void Unigram::find_best_ways(std::string_view word, std::vector<Node>& nodes) co
       offer(nodes[end], here + piece.score, piece.id, begin);
       has_single = has_single || end == next;
     }
-    if (!has_single) offer(nodes[next], here + options_.unknown_score, options_.unknown, begin);
+    if (!has_single) offer(nodes[next], rounded(here + options_.unknown_score), options_.unknown, begin);
     begin = next;
   }
 }

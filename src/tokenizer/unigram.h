@@ -51,6 +51,7 @@ class Unigram final : public Model {
   static constexpr std::uint32_t kUnreached = ~std::uint32_t{0};
 
   void find_best_ways(std::string_view word, std::vector<Node>& nodes) const;
+  [[nodiscard]] double rounded(double score) const;
   void offer(Node& node, double score, std::int32_t id, std::size_t begin) const;
   void append(std::string_view word, const std::vector<Node>& nodes, std::vector<std::int32_t>& out) const;
 
