@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMostSteps = 100'000'000;  // about a second
 constexpr std::size_t kStepsOfIteration = 200;
+
 Value loop_variable(const List& items, std::size_t at) {
   const auto integer = [](std::size_t value) { return Value(Value::Content(static_cast<std::int64_t>(value))); };
   const std::size_t count = items.size();
