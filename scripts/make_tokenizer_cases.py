@@ -217,7 +217,7 @@ def json_file(path):
 def make_vocabularies(folder):
     import sentencepiece
     end = [{"content": "<|endoftext|>", "lstrip": False, "rstrip": False, "normalized": False, "single_word": False, "special": True}]
-    opt = [{**end[0], "content": token} for token in ("</s>",)]
+    opt = [{**end[0], "content": "</s>"}, *end]  # the class's default for the unknown token stays
     cases = []
 
     def add(name, files, encode, config=None):
