@@ -21,7 +21,7 @@ function(qzo_add_part name)
     # Private: spdlog's definitions and headers must not reach files that see torch (its fmt clashes with torch's).
     target_link_libraries(qzo_${name} PRIVATE spdlog::spdlog PkgConfig::xxhash)
   elseif(name STREQUAL "tokenizer")
-    target_link_libraries(qzo_${name} ${scope} PkgConfig::oniguruma PkgConfig::utf8proc PkgConfig::sentencepiece)
+    target_link_libraries(qzo_${name} ${scope} PkgConfig::oniguruma PkgConfig::utf8proc)
   elseif(name STREQUAL "cli")
     target_link_libraries(qzo_${name} ${scope} CLI11::CLI11)
   endif()

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Makes tests/data/tokenizer/: what Hugging Face's tokenizers (the reference) answers for every implemented component.
 
-Needs `pip install tokenizers gguf`; made with tokenizers 0.23.3. The files are committed, so tests need neither.
+Needs `pip install tokenizers gguf sentencepiece`; made with tokenizers 0.23.3. The files are committed, so tests need neither.
   components.json  small tokenizers trained here on the lines below, texts, ids and decoded texts
   smollm2.json     texts and ids for SmolLM2-135M-Instruct.Q4_1.gguf (scripts/quickstart.sh fetches it), given as argument
+  vocabularies.json  texts and ids for real vocabularies (a folder of them as second argument); those of SentencePiece
+                   models are what sentencepiece 0.2.3 answers
 """
 
 import json
@@ -183,6 +185,66 @@ def make_smollm2(file):
     write("smollm2.json", [{"text": text, "ids": tokenizer.encode(text, add_special_tokens=False).ids} for text in texts])
 
 
+QWEN = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
+MORE_TEXTS = [
+    "Hello world! éà 12345", "ΣΊΣΥΦΟΣ, русский язык, עברית, العربية, हिन्दी, ภาษาไทย, 中文字符, 한국어", "ｆｕｌｌ ﬁ Ⅷ ½ ² İ ǅ ß",
+    "<|im_start|>user\nHi<|im_end|> <tool_call> <think>", "<s>a</s> <unk> <pad> <extra_id_0><extra_id_99> <|endoftext|>",
+    "   three spaces,\ttab\t\ttabs\n\n\nlines \r\n end  ", "\ufeffbom \u200bzero \u00adsoft \u2028line \u3000wide",
+    "e\u0301 \u1100\u1161\u11a8 👩‍👩‍👧‍👦 🇩🇪🇫🇷 👍🏽 각", "x = {'a': [1.5e-3, 0xFF]}; // ok?!...--->", "supercalifragilisticexpialidocious antidisestablishmentarianism",
+]
+
+
+def vocab_and_merges(folder, vocab, merges, pattern=None, normalizer=None, added=()):
+    from tokenizers import Regex, normalizers
+    tokenizer = Tokenizer(BPE.from_file(str(folder / vocab), str(folder / merges)))
+    plain = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pattern is None)
+    tokenizer.pre_tokenizer = plain if pattern is None else pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(pattern), "isolated"), plain])
+    if normalizer:
+        tokenizer.normalizer = normalizers.NFC()
+    for token in added:
+        token = dict(token)
+        flags = {key: token[key] for key in ("lstrip", "rstrip", "normalized", "single_word", "special")}
+        tokenizer.add_tokens([AddedToken(token["content"], **flags)])
+    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
+
+
+def json_file(path):
+    tokenizer = Tokenizer.from_file(str(path))
+    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
+
+
+def make_vocabularies(folder):
+    import sentencepiece
+    end = [{"content": "<|endoftext|>", "lstrip": False, "rstrip": False, "normalized": False, "single_word": False, "special": True}]
+    opt = [{**end[0], "content": "</s>"}, *end]  # the class's default for the unknown token stays
+    cases = []
+
+    def add(name, files, encode, config=None):
+        cases.append({"name": name, "files": files, **({"config": config} if config else {}),
+                      "ids": [encode(text) for text in TEXTS + LINES + MORE_TEXTS]})
+
+    for name in ("clip", "llama2", "phi2", "t5"):
+        add(name + " json", {"tokenizer.json": name + "/tokenizer.json"}, json_file(folder / name / "tokenizer.json"))
+    for name, path in (("llama2", "llama2/tokenizer.model"), ("t5", "t5/spiece.model"), ("tok105", "tinystories/tok105.model"),
+                       ("mistral v1", "mistral/tokenizer.model.v1"),
+                       ("mistral v2", "mistral/mistral_instruct_tokenizer_240216.model.v2"),
+                       ("mistral v3", "mistral/mistral_instruct_tokenizer_240323.model.v3")):
+        add(name + " model", {"tokenizer.model": path}, sentencepiece.SentencePieceProcessor(model_file=str(folder / path)).encode)
+    add("gpt2", {"vocab.json": "gpt2/vocab.json", "merges.txt": "gpt2/merges.txt"},
+        vocab_and_merges(folder, "gpt2/vocab.json", "gpt2/merges.txt", added=end), {"tokenizer_class": "GPT2Tokenizer"})
+    add("opt", {"vocab.json": "opt_roberta/vocab.json", "merges.txt": "gpt2/merges.txt"},
+        vocab_and_merges(folder, "opt_roberta/vocab.json", "gpt2/merges.txt", added=opt),
+        {"tokenizer_class": "GPT2Tokenizer", "bos_token": "</s>", "eos_token": "</s>", "add_bos_token": True})
+    for name in ("qwen2.5", "qwen3"):
+        config = json.loads((folder / name / "tokenizer_config.json").read_text())
+        added = [token for _, token in sorted(config["added_tokens_decoder"].items(), key=lambda item: int(item[0]))]
+        add(name, {"vocab.json": "qwen3/vocab.json", "merges.txt": "qwen3/merges.txt",
+                   "tokenizer_config.json": name + "/tokenizer_config.json"},
+            vocab_and_merges(folder, "qwen3/vocab.json", "qwen3/merges.txt", QWEN, True, added))
+    write("vocabularies.json", {"texts": TEXTS + LINES + MORE_TEXTS, "cases": cases})
+
+
 def write(name, value):
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / name).write_text(json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n")
@@ -192,3 +254,5 @@ if __name__ == "__main__":
     make_components()
     if len(sys.argv) > 1:
         make_smollm2(sys.argv[1])
+    if len(sys.argv) > 2:
+        make_vocabularies(pathlib.Path(sys.argv[2]))

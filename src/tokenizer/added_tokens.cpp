@@ -1,16 +1,10 @@
 #include "tokenizer/added_tokens.h"
 
-#include <algorithm>
-
 #include "tokenizer/unicode.h"
 
 namespace qzo::tokenizer {
 
 namespace {
-
-std::uint64_t edge(std::uint32_t node, char byte) {
-  return std::uint64_t{node} << 8 | static_cast<unsigned char>(byte);
-}
 
 bool inside_word(std::string_view text, std::size_t begin, std::size_t end) {
   const bool word_before = begin > 0 && is_word(code_point_at(text, previous_character(text, begin)));
@@ -34,52 +28,35 @@ std::size_t skip_white_space(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-AddedTokenFinder::AddedTokenFinder() = default;
-
 void AddedTokenFinder::add(const AddedToken& token, std::string_view searched) {
-  if (searched.empty()) return;
+  if (searched.empty() || searched_.longest(searched).length == searched.size()) return;
   begins_token_[static_cast<unsigned char>(searched.front())] = true;
-  std::uint32_t node = 0;
-  for (const char byte : searched) {
-    const auto [child, is_new] = children_.emplace(edge(node, byte), nodes_);
-    if (is_new) ++nodes_;
-    node = child->second;
-  }
-  tokens_.emplace(node, token);
-}
-
-AddedTokenFinder::Found AddedTokenFinder::longest_at(std::string_view text, std::size_t at) const {
-  Found longest;
-  std::uint32_t node = 0;
-  for (std::size_t i = at; i < text.size(); ++i) {
-    const auto child = children_.find(edge(node, text[i]));
-    if (child == children_.end()) break;
-    node = child->second;
-    if (const auto token = tokens_.find(node); token != tokens_.end()) longest = {i + 1 - at, &token->second};
-  }
-  return longest;
+  searched_.add(searched, static_cast<std::int32_t>(tokens_.size()));
+  tokens_.push_back(token);
 }
 
 void AddedTokenFinder::split(std::string_view text, std::vector<Section>& sections) const {
   sections.clear();
   std::size_t done = 0;  // everything before is in `sections`
   for (std::size_t at = 0; at < text.size();) {
-    const Found found = begins_token_[static_cast<unsigned char>(text[at])] ? longest_at(text, at) : Found{};
-    if (found.token == nullptr) {
+    const bool begins = begins_token_[static_cast<unsigned char>(text[at])];
+    const Trie::Match found = begins ? searched_.longest(text.substr(at)) : Trie::Match{};
+    if (found.length == 0) {
       ++at;
       continue;
     }
+    const AddedToken& token = tokens_[static_cast<std::size_t>(found.value)];
     // A match that is refused for standing inside a word is stepped over, as Hugging Face does: nothing shorter is
     // tried.
     const std::size_t end = at + found.length;
-    if (found.token->single_word && inside_word(text, at, end)) {
+    if (token.single_word && inside_word(text, at, end)) {
       at = end;
       continue;
     }
-    const std::size_t begin = found.token->left_strip ? skip_white_space_back(text, at, done) : at;
+    const std::size_t begin = token.left_strip ? skip_white_space_back(text, at, done) : at;
     if (begin > done) sections.push_back({text.substr(done, begin - done)});
-    done = found.token->right_strip ? skip_white_space(text, end) : end;
-    sections.push_back({text.substr(begin, done - begin), found.token->id});
+    done = token.right_strip ? skip_white_space(text, end) : end;
+    sections.push_back({text.substr(begin, done - begin), token.id});
     at = done;
   }
   if (done < text.size()) sections.push_back({text.substr(done)});

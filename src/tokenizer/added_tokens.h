@@ -5,8 +5,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include "tokenizer/trie.h"
 
 namespace qzo::tokenizer {
 
@@ -29,9 +30,8 @@ struct Section {
 // Finds added tokens: from left to right, the longest of those that begin at a place. Thread-safe after construction.
 class AddedTokenFinder {
  public:
-  AddedTokenFinder();
-
-  // `searched` is what stands in the text for it (the normalised form of token.text, say). Empty texts are never found.
+  // `searched` is what stands in the text for it (the normalised form of token.text, say). Empty texts are never found;
+  // of two tokens with the same text the first counts.
   void add(const AddedToken& token, std::string_view searched);
 
   [[nodiscard]] bool empty() const { return tokens_.empty(); }
@@ -39,17 +39,9 @@ class AddedTokenFinder {
   void split(std::string_view text, std::vector<Section>& sections) const;
 
  private:
-  struct Found {
-    std::size_t length = 0;
-    const AddedToken* token = nullptr;
-  };
-  [[nodiscard]] Found longest_at(std::string_view text, std::size_t at) const;
-
-  // A trie over bytes: child = children_[node << 8 | byte]; node 0 is the root, tokens_ is by node.
-  std::unordered_map<std::uint64_t, std::uint32_t> children_;
-  std::unordered_map<std::uint32_t, AddedToken> tokens_;
-  std::uint32_t nodes_ = 1;
-  std::array<bool, 256> begins_token_{};
+  Trie searched_;  // to places in tokens_
+  std::vector<AddedToken> tokens_;
+  std::array<bool, 256> begins_token_{};  // most bytes of a text need no look into the trie
 };
 
 }  // namespace qzo::tokenizer

@@ -84,18 +84,20 @@ class MergeQueue {
   std::vector<Candidate> heap_;
 };
 
+unsigned char byte_of(char c) { return static_cast<unsigned char>(c); }
+
 std::int32_t find_or_none(const TextMap<std::int32_t>& tokens, std::string_view text) {
   const auto found = tokens.find(text);
   return found == tokens.end() ? -1 : found->second;
 }
 
-std::vector<std::int32_t> byte_tokens(const TextMap<std::int32_t>& tokens, Alphabet alphabet) {
+std::vector<std::int32_t> byte_tokens(const TextMap<std::int32_t>& tokens, Alphabet alphabet,
+                                      const std::string& suffix = "") {
   std::vector<std::int32_t> out(256, -1);
   for (std::size_t byte = 0; byte < 256; ++byte) {
     std::array<char, 8> name{};
     if (alphabet == Alphabet::kBytes) {
-      const char character = static_cast<char>(byte);
-      out[byte] = find_or_none(tokens, {&character, 1});
+      out[byte] = find_or_none(tokens, static_cast<char>(byte) + suffix);
     } else {
       std::snprintf(name.data(), name.size(), "<0x%02zX>", byte);
       out[byte] = find_or_none(tokens, name.data());
@@ -118,6 +120,7 @@ Bpe::Bpe(TextMap<std::int32_t> tokens, const std::vector<MergeRule>& merges, con
       merges_(merges.size()),
       seams_(merges.size()) {
   for (const MergeRule& rule : merges) merges_.set(rule.left, rule.right, {rule.rank, rule.merged});
+  if (!options_.word_end.empty()) last_byte_tokens_ = byte_tokens(tokens_, options_.alphabet, options_.word_end);
   note_seams(merges);
 }
 
@@ -125,6 +128,11 @@ Bpe::Bpe(TextMap<std::int32_t> tokens, const std::vector<MergeRule>& merges, con
 // cut at such a place without changing its ids, which turns a document without pre-tokenizer into short, repeating
 // parts.
 void Bpe::note_seams(const std::vector<MergeRule>& merges) {
+  // The last character of a word is written differently: where it stands matters.
+  if (!options_.word_end.empty()) {
+    cuts_at_seams_ = false;
+    return;
+  }
   // Where a character can vanish, its neighbours meet.
   const bool all_bytes = std::find(byte_tokens_.begin(), byte_tokens_.end(), -1) == byte_tokens_.end();
   const bool complete = all_bytes && (options_.alphabet == Alphabet::kBytes || options_.byte_fallback);
@@ -227,22 +235,22 @@ void Bpe::start_symbols(std::string_view part, std::vector<std::int32_t>& symbol
   for (std::size_t at = 0; at < part.size();) {
     const std::string_view character = part.substr(at, symbol_length(part[at]));
     at += character.size();
-    const std::int32_t id = options_.alphabet == Alphabet::kBytes
-                                ? byte_tokens_[static_cast<unsigned char>(character.front())]
-                                : find_or_none(tokens_, character);
+    const bool takes_word_end = at == part.size() && !last_byte_tokens_.empty();
+    const std::int32_t id = options_.alphabet == Alphabet::kCharacters
+                                ? find_or_none(tokens_, character)
+                                : (takes_word_end ? last_byte_tokens_ : byte_tokens_)[byte_of(character.front())];
     if (id >= 0) {
       symbols.push_back(id);
       after_unknown = false;
       continue;
     }
-    const bool has_bytes = options_.byte_fallback && std::all_of(character.begin(), character.end(), [&](char c) {
-                             return byte_tokens_[static_cast<unsigned char>(c)] >= 0;
-                           });
+    const bool has_bytes = options_.byte_fallback && std::all_of(character.begin(), character.end(),
+                                                                 [&](char c) { return byte_tokens_[byte_of(c)] >= 0; });
     if (!has_bytes) {
       add_unknown();
       continue;
     }
-    for (const char c : character) symbols.push_back(byte_tokens_[static_cast<unsigned char>(c)]);
+    for (const char c : character) symbols.push_back(byte_tokens_[byte_of(c)]);
     after_unknown = false;
   }
 }

@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/model.h"
 #include "tokenizer/pair_table.h"
 #include "tokenizer/word_cache.h"
 
@@ -24,6 +26,7 @@ struct BpeOptions {
   bool byte_fallback = false;  // a character outside the vocabulary becomes tokens "<0xE2>", if all its bytes have one
   bool fuse_unknown = false;   // neighbouring unknown characters give one unknown token
   std::optional<std::int32_t> unknown;
+  std::string word_end = {};  // part of the last character of a word: "</w>" (CLIP); kBytes only
 };
 
 struct MergeRule {
@@ -33,14 +36,13 @@ struct MergeRule {
   std::uint32_t rank = 0;
 };
 
-class Bpe {
+class Bpe final : public Model {
  public:
   // `tokens`: text (raw bytes for kBytes) to id. Of two rules for one pair the later counts.
   Bpe(TextMap<std::int32_t> tokens, const std::vector<MergeRule>& merges, const BpeOptions& options);
 
-  // Appends the ids of `word`, which must be shorter than 2^31 bytes. A character that the vocabulary cannot express is
-  // left out if there is no unknown token, as Hugging Face does. Thread-safe.
-  void encode(std::string_view word, std::vector<std::int32_t>& out) const;
+  // A character that the vocabulary cannot express is left out if there is no unknown token, as Hugging Face does.
+  void encode(std::string_view word, std::vector<std::int32_t>& out) const override;
 
  private:
   void encode_part(std::string_view part, std::vector<std::int32_t>& out) const;
@@ -53,6 +55,7 @@ class Bpe {
   TextMap<std::int32_t> tokens_;
   BpeOptions options_;
   std::vector<std::int32_t> byte_tokens_;  // by byte: the token, or -1 (kBytes: of the byte itself; else of "<0xE2>")
+  std::vector<std::int32_t> last_byte_tokens_;  // the same with options_.word_end behind; empty if that is
   PairTable merges_;
   PairTable seams_;  // (last character, first character) pairs across which some rule merges
   bool cuts_at_seams_ = true;

@@ -7,7 +7,9 @@
 
 #include "qzo/core/text.h"
 
-#include "tokenizer/named_pre_tokenizers.h"
+#include "tokenizer/base64.h"
+#include "tokenizer/charsmap.h"
+#include "tokenizer/known_patterns.h"
 
 namespace qzo::tokenizer {
 
@@ -41,6 +43,13 @@ Sides strip_sides(const JsonNode& node) {
   return right ? Sides::kRight : Sides::kNone;
 }
 
+NormalizerPtr precompiled_normalizer(const JsonNode& node) {
+  const JsonNode text = node.at("precompiled_charsmap");
+  const auto bytes = decode_base64(text.string());
+  if (!bytes) text.fail("expected base64");
+  return make_precompiled(Charsmap(*bytes, text.where()));
+}
+
 NormalizerPtr normalizer_of(const JsonNode& node) {
   const std::string& type = type_of(node);
   if (type == "NFC") return make_normal_form(NormalForm::kNfc);
@@ -51,12 +60,14 @@ NormalizerPtr normalizer_of(const JsonNode& node) {
   if (type == "Prepend") return make_prepend(node.at("prepend").string());
   if (type == "Replace") return replace_normalizer(node);
   if (type == "Strip") return make_strip(strip_sides(node));
+  if (type == "Precompiled") return precompiled_normalizer(node);
   if (type == "Sequence") {
     std::vector<NormalizerPtr> steps;
     for (const JsonNode& step : node.at("normalizers").items()) steps.push_back(normalizer_of(step));
     return make_normalizer_sequence(std::move(steps));
   }
-  not_implemented(node, "normalizer", "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip");
+  not_implemented(node, "normalizer",
+                  "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip, Precompiled");
 }
 
 SplitBehaviour behaviour_of(const JsonNode& node) {
@@ -102,12 +113,15 @@ void append_pre_tokenizer(const JsonNode& node, std::vector<PreTokenizerPtr>& st
     steps.push_back(make_split(pattern_of(node), behaviour_of(node), invert));
   } else if (type == "Digits") {
     steps.push_back(make_digits(node.boolean("individual_digits", false) ? DigitGroups::kSingle : DigitGroups::kWhole));
+  } else if (type == "WhitespaceSplit") {
+    steps.push_back(
+        make_split(Regex(std::string(kSpacesPattern), node.where()), SplitBehaviour::kRemoved, Invert::kNo));
   } else if (type == "Metaspace") {
     steps.push_back(make_metaspace({.mark = node.at("replacement").string(),
                                     .scheme = prepend_scheme_of(node),
                                     .split = node.boolean("split", true)}));
   } else {
-    not_implemented(node, "pre-tokenizer", "Sequence, ByteLevel, Split, Digits, Metaspace");
+    not_implemented(node, "pre-tokenizer", "Sequence, ByteLevel, Split, Digits, Metaspace, WhitespaceSplit");
   }
 }
 
@@ -146,6 +160,14 @@ std::optional<std::int64_t> template_leading_token(const JsonNode& node) {
   return list.front().integer();
 }
 
+// "cls": ["<s>", 0]
+std::int64_t roberta_leading_token(const JsonNode& node) {
+  const JsonNode pair = node.at("cls");
+  const std::vector<JsonNode> items = pair.items();
+  if (items.size() != 2) pair.fail("expected a token and its id");
+  return items[1].integer();
+}
+
 }  // namespace
 
 NormalizerPtr parse_normalizer(const std::optional<JsonNode>& node) { return node ? normalizer_of(*node) : nullptr; }
@@ -165,6 +187,7 @@ std::optional<std::int64_t> parse_leading_token(const std::optional<JsonNode>& n
   const std::string& type = type_of(*node);
   if (type == "ByteLevel") return std::nullopt;  // touches offsets only
   if (type == "TemplateProcessing") return template_leading_token(*node);
+  if (type == "RobertaProcessing") return roberta_leading_token(*node);
   if (type == "Sequence") {
     std::optional<std::int64_t> leading;
     // A later step puts its token in front of those of the earlier ones.
@@ -173,7 +196,7 @@ std::optional<std::int64_t> parse_leading_token(const std::optional<JsonNode>& n
     }
     return leading;
   }
-  not_implemented(*node, "post-processor", "Sequence, ByteLevel, TemplateProcessing");
+  not_implemented(*node, "post-processor", "Sequence, ByteLevel, TemplateProcessing, RobertaProcessing");
 }
 
 }  // namespace qzo::tokenizer

@@ -21,8 +21,7 @@ namespace {
 
 // Leaves `current` as it is if the folder does not name the token. A token named by its text is one of the special
 // tokens that are found in a text, as in Hugging Face.
-template <class Parts>
-void choose_token(const NamedToken& named, std::optional<std::int32_t>& current, Parts& parts) {
+void choose_token(const NamedToken& named, std::optional<std::int32_t>& current, PipelineParts& parts) {
   if (!named.text) {
     if (!named.id) return;
     if (*named.id < 0 || *named.id >= kMostTokens) {
@@ -42,8 +41,7 @@ void choose_token(const NamedToken& named, std::optional<std::int32_t>& current,
   if (!known) parts.added_tokens.push_back({.id = *current, .text = *named.text, .special = true});
 }
 
-template <class Parts>
-void apply(const FolderSettings& settings, Parts& parts) {
+void apply(const FolderSettings& settings, PipelineParts& parts) {
   for (const AddedToken& token : settings.added_tokens) {
     const auto id = find_token(parts, token.text);
     if (id && *id != token.id) {
@@ -66,19 +64,20 @@ std::unique_ptr<Tokenizer> load_json(const std::filesystem::path& file, const Fo
   return make_pipeline(std::move(parts));
 }
 
-std::unique_ptr<Tokenizer> load_model(const std::filesystem::path& file, const FolderSettings& settings) {
-  std::string bytes = core::read_file(file);
+std::unique_ptr<Tokenizer> load_model(std::string_view bytes, const std::string& source,
+                                      const FolderSettings& settings) {
   if (looks_like_tiktoken(bytes)) {
-    PipelineParts parts = parse_tiktoken(bytes, file.string());
+    PipelineParts parts = parse_tiktoken(bytes, source);
     // Releases differ in what they call the special tokens; the folder knows its own.
     if (!settings.added_tokens.empty()) parts.added_tokens.clear();
     apply(settings, parts);
     return make_pipeline(std::move(parts));
   }
-  SentencePieceParts parts = parse_sentencepiece(std::move(bytes), file.string());
-  if (!settings.legacy.value_or(true)) parts.dummy_prefix = DummyPrefix::kFirstSection;
+  const bool legacy = settings.legacy.value_or(true);
+  PipelineParts parts = make_sentencepiece(parse_sentencepiece(bytes, source),
+                                           legacy ? DummyPrefix::kEverySection : DummyPrefix::kFirstSection);
   apply(settings, parts);
-  return make_sentencepiece(std::move(parts));
+  return make_pipeline(std::move(parts));
 }
 
 // The pre-tokenizer of the class that a folder without tokenizer.json relies on.
@@ -114,10 +113,14 @@ std::unique_ptr<Tokenizer> from_folder(const std::filesystem::path& folder) {
   const FolderSettings settings = read_folder_settings(folder);
   const auto has = [&](const char* name) { return std::filesystem::exists(folder / name); };
   if (has("tokenizer.json")) return load_json(folder / "tokenizer.json", settings);
-  if (has("tokenizer.model")) return load_model(folder / "tokenizer.model", settings);
+  for (const char* name : {"tokenizer.model", "spiece.model"}) {
+    const std::filesystem::path file = folder / name;
+    if (has(name)) return load_model(core::read_file(file), file.string(), settings);
+  }
   if (has("vocab.json") && has("merges.txt")) return load_vocab_and_merges(folder, settings);
-  throw core::UserError(core::text(
-      folder.string(), ": holds no tokenizer (tokenizer.json, tokenizer.model, or vocab.json and merges.txt)"));
+  throw core::UserError(
+      core::text(folder.string(),
+                 ": holds no tokenizer (tokenizer.json, tokenizer.model, spiece.model, or vocab.json and merges.txt)"));
 }
 
 std::unique_ptr<Tokenizer> from_tokenizer_json(const std::filesystem::path& file) {
@@ -130,7 +133,11 @@ std::unique_ptr<Tokenizer> from_tokenizer_json_text(std::string_view text, const
 }
 
 std::unique_ptr<Tokenizer> from_tokenizer_model(const std::filesystem::path& file) {
-  return load_model(file, FolderSettings{});
+  return load_model(core::read_file(file), file.string(), FolderSettings{});
+}
+
+std::unique_ptr<Tokenizer> from_tokenizer_model_bytes(std::string_view bytes, const std::string& name) {
+  return load_model(bytes, name, FolderSettings{});
 }
 
 }  // namespace qzo::tokenizer

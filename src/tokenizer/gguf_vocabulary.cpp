@@ -1,8 +1,6 @@
 // The vocabulary inside a GGUF file. Its keys are those of llama.cpp's converter; where that leaves a choice open, the
 // model's original tokenizer decides.
 
-#include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "qzo/core/error.h"
@@ -11,6 +9,7 @@
 #include "tokenizer/bpe_vocabulary.h"
 #include "tokenizer/named_pre_tokenizers.h"
 #include "tokenizer/pipeline.h"
+#include "tokenizer/sentencepiece_model.h"
 
 namespace qzo::tokenizer {
 
@@ -25,8 +24,7 @@ enum TokenType : std::int64_t {
   kByte = 6,
 };
 
-constexpr std::string_view kMark = "\xE2\x96\x81";  // U+2581: SentencePiece's space
-constexpr std::int64_t kNoToken = 0xFFFFFFFF;       // some converters write -1 as an unsigned number
+constexpr std::int64_t kNoToken = 0xFFFFFFFF;  // some converters write -1 as an unsigned number
 
 std::optional<std::int32_t> checked_id(const GgufVocabulary& vocabulary, const char* key,
                                        std::optional<std::int64_t> id) {
@@ -102,84 +100,30 @@ PipelineParts byte_level_parts(const GgufVocabulary& vocabulary) {
   return parts;
 }
 
-// Merge priority of a piece: its place among the distinct scores, highest first.
-std::vector<std::uint32_t> ranks_by_score(const std::vector<double>& scores) {
-  std::vector<std::size_t> order(scores.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
-  std::vector<std::uint32_t> ranks(scores.size());
-  for (std::size_t i = 1; i < order.size(); ++i) {
-    ranks[order[i]] = ranks[order[i - 1]] + (scores[order[i]] == scores[order[i - 1]] ? 0 : 1);
-  }
-  return ranks;
-}
-
-// SentencePiece merges through unused pieces and takes them apart again afterwards.
-void refuse_reachable_unused_pieces(const GgufVocabulary& vocabulary, const TextMap<std::int32_t>& pieces,
-                                    const TextMap<std::int32_t>& unused) {
-  TextMap<std::int32_t> all = pieces;
-  all.insert(unused.begin(), unused.end());
-  const std::vector<std::uint32_t> ranks(vocabulary.tokens.size(), 0);
-  for (const MergeRule& rule : implied_merges(all, ranks, Alphabet::kCharacters)) {
-    const std::string& text = vocabulary.tokens[static_cast<std::size_t>(rule.merged)];
-    if (!unused.contains(text)) continue;
-    throw core::UserError(core::text(vocabulary.file, ": the unused token ", rule.merged, " ", core::quoted(text),
-                                     " can be merged from other tokens, which is not implemented"));
-  }
-}
-
-struct Pieces {
-  TextMap<std::int32_t> used;    // what the model may find: normal, user-defined and byte pieces
-  TextMap<std::int32_t> merged;  // those of them that merges can make
-};
-
-Pieces collect_pieces(const GgufVocabulary& vocabulary) {
-  Pieces pieces;
-  TextMap<std::int32_t> unused;
-  for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
-    const std::string& text = vocabulary.tokens[id];
-    const std::int64_t type = vocabulary.token_types[id];
-    if (!core::valid_utf8(text) || text.empty()) {
-      throw core::UserError(core::text(vocabulary.file, ": tokenizer.ggml.tokens[", id, "] is ",
-                                       text.empty() ? "empty" : "not valid UTF-8: " + core::quoted(text)));
-    }
-    if (vocabulary.scores[id] != vocabulary.scores[id]) {
-      throw core::UserError(core::text(vocabulary.file, ": tokenizer.ggml.scores[", id, "] is not a number"));
-    }
-    if (type == kNormal || type == kUserDefined) pieces.merged.emplace(text, static_cast<std::int32_t>(id));
-    if (type == kByte) pieces.used.emplace(text, static_cast<std::int32_t>(id));
-    if (type == kUnused) unused.emplace(text, static_cast<std::int32_t>(id));
-  }
-  if (!unused.empty()) refuse_reachable_unused_pieces(vocabulary, pieces.merged, unused);
-  pieces.used.insert(pieces.merged.begin(), pieces.merged.end());
-  return pieces;
-}
-
 PipelineParts sentencepiece_parts(const GgufVocabulary& vocabulary) {
-  PipelineParts parts = common_parts(vocabulary);
-  parts.kind = "SentencePiece BPE";
-  const bool prefix = vocabulary.add_space_prefix.value_or(true);
-  const std::string mark(kMark);
-  std::vector<NormalizerPtr> normalizers;
-  if (prefix) normalizers.push_back(make_prepend(mark));
-  normalizers.push_back(make_replace(" ", mark));
-  parts.normalizer = make_normalizer_sequence(std::move(normalizers));
-
-  Pieces pieces = collect_pieces(vocabulary);
-  const std::vector<MergeRule> rules =
-      implied_merges(pieces.merged, ranks_by_score(vocabulary.scores), Alphabet::kCharacters);
-  const BpeOptions options{.alphabet = Alphabet::kCharacters,
-                           .byte_fallback = true,
-                           .fuse_unknown = true,
-                           .unknown = checked_id(vocabulary, "unknown_token_id", vocabulary.unknown)};
-  parts.model = std::make_unique<Bpe>(std::move(pieces.used), rules, options);
-
-  std::vector<DecoderPtr> decoders;
-  decoders.push_back(make_replace_decoder(mark, " "));
-  decoders.push_back(make_byte_fallback());
-  decoders.push_back(make_fuse());
-  if (prefix) decoders.push_back(make_strip_decoder(" ", 1, 0));
-  parts.decoder = make_decoder_sequence(std::move(decoders));
+  PipelineParts common = common_parts(vocabulary);
+  SentencePieceModel model;
+  model.source = vocabulary.file;
+  model.model = PieceModel::kBpe;
+  model.byte_fallback = true;
+  model.remove_extra_spaces = false;
+  model.dummy_prefix = vocabulary.add_space_prefix.value_or(true);
+  for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
+    const std::int64_t type = vocabulary.token_types[id];
+    if (type < kNormal || type > kByte) {
+      throw core::UserError(
+          core::text(vocabulary.file, ": tokenizer.ggml.token_type[", id, "] is ", type, "; expected 1 to 6"));
+    }
+    // User-defined ones are found in the raw text, as added tokens; the model takes them for normal ones.
+    model.pieces.push_back({.text = vocabulary.tokens[id],
+                            .score = vocabulary.scores[id],
+                            .type = type == kUserDefined ? PieceType::kNormal : static_cast<PieceType>(type)});
+  }
+  PipelineParts parts = make_sentencepiece(model, DummyPrefix::kEverySection,
+                                           checked_id(vocabulary, "unknown_token_id", vocabulary.unknown));
+  parts.added_tokens = std::move(common.added_tokens);
+  parts.bos = common.bos;
+  parts.eos = common.eos;
   parts.adds_bos = vocabulary.add_bos.value_or(true);
   return parts;
 }

@@ -3,15 +3,11 @@
 // vocab.json + merges.txt and tiktoken ranks.
 
 #include <string>
-#include <string_view>
 
 #include "tokenizer/normalizer.h"
 #include "tokenizer/pre_tokenizer.h"
 
 namespace qzo::tokenizer {
-
-inline constexpr std::string_view kGpt2Pattern =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 struct NamedPreTokenizer {
   NormalizerPtr normalizer;  // null: none

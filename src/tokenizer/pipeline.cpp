@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "qzo/core/error.h"
@@ -38,6 +39,7 @@ class Pipeline final : public Tokenizer {
  public:
   explicit Pipeline(PipelineParts parts) : parts_(std::move(parts)) {
     place_added_tokens(parts_);
+    for (const std::int32_t id : parts_.control_tokens) controls_.insert(id);
     for (const AddedToken& token : parts_.added_tokens) {
       added_.emplace(token.id, token.special);
       if (!token.normalized) {
@@ -80,7 +82,7 @@ class Pipeline final : public Tokenizer {
     for (const std::int32_t id : ids) {
       if (id < 0 || id >= vocabulary_size()) continue;
       const auto added = added_.find(id);
-      if (added != added_.end() && added->second && skip_special) continue;
+      if (skip_special && (added != added_.end() ? added->second : controls_.contains(id))) continue;
       texts.push_back({parts_.tokens[static_cast<std::size_t>(id)], added != added_.end()});
     }
     if (parts_.decoder) parts_.decoder->apply(texts);
@@ -105,9 +107,11 @@ class Pipeline final : public Tokenizer {
  private:
   void encode_section(std::string_view text, bool at_start, std::vector<std::int32_t>& ids) const {
     std::string normalized;
-    if (parts_.normalizer) {
+    const NormalizerPtr& normalizer =
+        !at_start && parts_.later_normalizer ? parts_.later_normalizer : parts_.normalizer;
+    if (normalizer) {
       normalized = text;
-      parts_.normalizer->apply(normalized);
+      normalizer->apply(normalized);
       text = normalized;
     }
     std::vector<Section> sections;
@@ -129,6 +133,7 @@ class Pipeline final : public Tokenizer {
   AddedTokenFinder raw_finder_;
   AddedTokenFinder normalized_finder_;
   std::unordered_map<std::int32_t, bool> added_;  // whether it is special
+  std::unordered_set<std::int32_t> controls_;
 };
 
 }  // namespace

@@ -1,7 +1,6 @@
 #pragma once
-// Added tokens -> normalizer -> pre-tokenizer -> byte-pair encoding, and back through the decoder: every vocabulary
-// that this library reads by itself (tokenizer.json, GGUF, vocab.json + merges.txt, tiktoken ranks) becomes one of
-// these.
+// Added tokens -> normalizer -> pre-tokenizer -> model, and back through the decoder: every vocabulary (tokenizer.json,
+// tokenizer.model, GGUF, vocab.json + merges.txt, tiktoken ranks) becomes one of these.
 
 #include <cstdint>
 #include <memory>
@@ -29,9 +28,11 @@ struct PipelineParts {
   std::string pre_tokenizer_name;   // for description(); may be empty
   std::vector<std::string> tokens;  // by id, as the file writes them; "" where an id has no token
   std::vector<AddedToken> added_tokens;
-  NormalizerPtr normalizer;       // null: none
-  PreTokenizerPtr pre_tokenizer;  // null: a section is one word
-  std::unique_ptr<Bpe> model;
+  std::vector<std::int32_t> control_tokens;  // never found in a text; decode() may leave them out
+  NormalizerPtr normalizer;                  // null: none
+  NormalizerPtr later_normalizer;            // of sections that do not begin the text; null: the same
+  PreTokenizerPtr pre_tokenizer;             // null: a section is one word
+  std::unique_ptr<Model> model;
   DecoderPtr decoder;  // null: texts of tokens are joined with spaces, as Hugging Face does
   std::optional<std::int32_t> bos, eos;
   bool adds_bos = false;

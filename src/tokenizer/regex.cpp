@@ -9,6 +9,7 @@
 #include "qzo/core/error.h"
 #include "qzo/core/text.h"
 
+#include "tokenizer/known_patterns.h"
 #include "tokenizer/unicode.h"
 
 namespace qzo::tokenizer {
@@ -46,7 +47,9 @@ struct Region {
 
 }  // namespace
 
-Regex::Regex(const std::string& pattern, std::string source) : source_(std::move(source)) {
+Regex::Regex(const std::string& pattern, std::string source, Engine engine) : source_(std::move(source)) {
+  if (engine == Engine::kFastest) known_ = known_pattern(pattern);
+  if (known_ != nullptr) return;
   initialise_engine();
   regex_t* compiled = nullptr;
   OnigErrorInfo info{};
@@ -60,6 +63,7 @@ Regex::Regex(const std::string& pattern, std::string source) : source_(std::move
 }
 
 void Regex::find_all(std::string_view text, std::vector<Range>& matches) const {
+  if (known_ != nullptr) return known_(text, matches);
   matches.clear();
   Region region;
   const OnigUChar* begin = pointer(text);

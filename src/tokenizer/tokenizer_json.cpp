@@ -1,11 +1,13 @@
 #include "tokenizer/tokenizer_json.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "qzo/core/text.h"
 
 #include "tokenizer/bpe_vocabulary.h"
 #include "tokenizer/components_json.h"
+#include "tokenizer/unigram.h"
 
 namespace qzo::tokenizer {
 
@@ -60,34 +62,65 @@ std::optional<std::int32_t> unknown_token(const JsonNode& model, const std::vect
   name->fail(core::text(core::quoted(name->string()), " is not in the vocabulary"));
 }
 
-void refuse_other_models(const JsonNode& model) {
-  const std::string type = model_type(model);
-  if (type != "BPE")
-    model.fail(core::text("model type ", core::quoted(type), " is not implemented (implemented: BPE)"));
-  refuse_unless_empty(model, "continuing_subword_prefix");
-  refuse_unless_empty(model, "end_of_word_suffix");
-  refuse_dropout(model);
-}
-
 // Hugging Face silently prefers the vocabulary's id; the file's author can hardly have meant either.
-void refuse_contradicting_ids(const JsonNode& vocabulary, const std::vector<AddedToken>& added_tokens) {
-  for (const AddedToken& token : added_tokens) {
-    const auto other = vocabulary.find(token.text);
-    if (other && other->integer() != token.id) {
-      vocabulary.fail(core::text("the added token ", core::quoted(token.text), " has the id ", token.id,
-                                 ", but in the vocabulary it has ", other->integer()));
+void refuse_contradicting_ids(const JsonNode& model, const PipelineParts& parts) {
+  TextMap<std::size_t> ids;
+  for (std::size_t id = 0; id < parts.tokens.size(); ++id) ids.emplace(parts.tokens[id], id);
+  for (const AddedToken& token : parts.added_tokens) {
+    const auto other = ids.find(token.text);
+    if (other != ids.end() && other->second != static_cast<std::size_t>(token.id)) {
+      model.fail(core::text("the added token ", core::quoted(token.text), " has the id ", token.id,
+                            ", but in the vocabulary it has ", other->second));
     }
   }
 }
 
-void parse_model(const JsonNode& model, Alphabet alphabet, PipelineParts& parts) {
+// "vocab": [["piece", score], ...]
+std::vector<UnigramPiece> parse_pieces(const JsonNode& vocabulary) {
+  std::vector<UnigramPiece> pieces;
+  for (const JsonNode& item : vocabulary.items()) {
+    const std::vector<JsonNode> pair = item.items();
+    if (pair.size() != 2 || !pair[1].value().is_number()) item.fail("expected a token and its score");
+    pieces.push_back(
+        {pair[0].string(), checked_id(item, static_cast<std::int64_t>(pieces.size())), pair[1].value().get<double>()});
+  }
+  if (pieces.empty()) vocabulary.fail("there are no tokens");
+  return pieces;
+}
+
+void parse_unigram(const JsonNode& model, PipelineParts& parts) {
+  const std::vector<UnigramPiece> pieces = parse_pieces(model.at("vocab"));
+  double least = 0;
+  for (const UnigramPiece& piece : pieces) {
+    parts.tokens.push_back(piece.text);
+    least = std::min(least, piece.score);
+  }
+  if (model.boolean("byte_fallback", false)) {
+    model.fail("byte_fallback of a Unigram model is not implemented; use its tokenizer.model");
+  }
+  const std::int64_t unknown = model.at("unk_id").integer();
+  if (unknown < 0 || unknown >= static_cast<std::int64_t>(pieces.size())) {
+    model.fail(core::text("unk_id is ", unknown, ", but there are ", pieces.size(), " tokens"));
+  }
+  parts.kind = "Unigram";
+  parts.model = std::make_unique<Unigram>(
+      pieces, UnigramOptions{.unknown = static_cast<std::int32_t>(unknown), .unknown_score = least - kUnknownPenalty});
+}
+
+void parse_bpe(const JsonNode& model, Alphabet alphabet, PipelineParts& parts) {
+  refuse_unless_empty(model, "continuing_subword_prefix");
+  refuse_dropout(model);
   parts.tokens = parse_vocabulary(model.at("vocab"));
   parts.kind = alphabet == Alphabet::kBytes ? "byte-level BPE" : "BPE";
   BpeOptions options{.alphabet = alphabet,
                      .ignore_merges = model.boolean("ignore_merges", false),
                      .byte_fallback = model.boolean("byte_fallback", false),
                      .fuse_unknown = model.boolean("fuse_unk", false),
-                     .unknown = unknown_token(model, parts.tokens)};
+                     .unknown = unknown_token(model, parts.tokens),
+                     .word_end = model.string("end_of_word_suffix", "")};
+  if (!options.word_end.empty() && alphabet != Alphabet::kBytes) {
+    model.fail("end_of_word_suffix without the pre-tokenizer ByteLevel is not implemented");
+  }
   if (options.byte_fallback && alphabet == Alphabet::kBytes) {
     model.fail("byte_fallback together with the pre-tokenizer ByteLevel is not implemented");
   }
@@ -124,9 +157,16 @@ PipelineParts parse_tokenizer_json(const JsonNode& root, const std::string& sour
   PipelineParts parts;
   parts.source = source;
   const JsonNode model = root.at("model");
-  refuse_other_models(model);
   ParsedPreTokenizer pre_tokenizer = parse_pre_tokenizer(root.find("pre_tokenizer"));
-  parse_model(model, pre_tokenizer.byte_level ? Alphabet::kBytes : Alphabet::kCharacters, parts);
+  if (const std::string type = model_type(model); type == "BPE") {
+    parse_bpe(model, pre_tokenizer.byte_level ? Alphabet::kBytes : Alphabet::kCharacters, parts);
+  } else if (type == "Unigram" && !pre_tokenizer.byte_level) {
+    parse_unigram(model, parts);
+  } else {
+    model.fail(core::text("model type ", core::quoted(type),
+                          " is not implemented (implemented: BPE, and Unigram without ",
+                          "the pre-tokenizer ByteLevel)"));
+  }
   parts.normalizer = parse_normalizer(root.find("normalizer"));
   parts.pre_tokenizer = std::move(pre_tokenizer.step);
   parts.decoder = parse_decoder(root.find("decoder"));
@@ -134,7 +174,7 @@ PipelineParts parse_tokenizer_json(const JsonNode& root, const std::string& sour
     for (const JsonNode& token : added->items()) {
       parts.added_tokens.push_back(parse_added_token(token, token.at("id").integer()));
     }
-    refuse_contradicting_ids(model.at("vocab"), parts.added_tokens);
+    refuse_contradicting_ids(model.at("vocab"), parts);
   }
   if (const auto leading = parse_leading_token(root.find("post_processor"))) {
     parts.bos = checked_id(root, *leading);

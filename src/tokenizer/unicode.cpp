@@ -125,6 +125,10 @@ std::string lowercase(std::string_view text) {
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size(); at += character_length(text[at])) {
     const std::uint32_t code_point = code_point_at(text, at);
+    if (code_point < 0x80) {
+      out += static_cast<char>(code_point >= 'A' && code_point <= 'Z' ? code_point + 32 : code_point);
+      continue;
+    }
     append_code_point(out, static_cast<std::uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code_point))));
     // The only character whose lower case is two: I with a dot above.
     if (code_point == 0x130) append_code_point(out, 0x307);

@@ -44,9 +44,9 @@ struct GgufVocabulary {
 };
 std::unique_ptr<Tokenizer> from_gguf(const GgufVocabulary& vocabulary);
 
-// A Hugging Face folder: tokenizer.json, else tokenizer.model, else vocab.json + merges.txt; BOS, EOS and add_bos_token
-// from tokenizer_config.json / special_tokens_map.json / config.json. UserError naming the file and the component for
-// anything not implemented.
+// A Hugging Face folder: tokenizer.json, else tokenizer.model or spiece.model, else vocab.json + merges.txt; BOS, EOS
+// and add_bos_token from tokenizer_config.json / special_tokens_map.json / config.json. UserError naming the file and
+// the component for anything not implemented.
 std::unique_ptr<Tokenizer> from_folder(const std::filesystem::path& folder);
 
 std::unique_ptr<Tokenizer> from_tokenizer_json(const std::filesystem::path& file);
@@ -54,6 +54,7 @@ std::unique_ptr<Tokenizer> from_tokenizer_json(const std::filesystem::path& file
 std::unique_ptr<Tokenizer> from_tokenizer_json_text(std::string_view text, const std::string& name);
 // SentencePiece model, or the tiktoken ranks of Llama-3 (told apart by content).
 std::unique_ptr<Tokenizer> from_tokenizer_model(const std::filesystem::path& file);
+std::unique_ptr<Tokenizer> from_tokenizer_model_bytes(std::string_view bytes, const std::string& name);
 std::unique_ptr<Tokenizer> from_vocab_and_merges(const std::filesystem::path& vocab_json,
                                                  const std::filesystem::path& merges_txt, const std::string& pre);
 

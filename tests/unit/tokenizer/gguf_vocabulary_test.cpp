@@ -136,9 +136,11 @@ TEST(GgufVocabulary, Refusals) {
       sentencepiece(), [](Vocabulary& v) { v.scores.clear(); }, "scores has 0 entries for 11 tokens");
   expect_refusal(
       sentencepiece(), [](Vocabulary& v) { v.scores[4] = std::numeric_limits<double>::quiet_NaN(); },
-      "scores[4] is not a number");
+      "the score of token 4 is not a number");
   expect_refusal(
-      sentencepiece(), [](Vocabulary& v) { v.tokens[4] = "\xFF"; }, "tokens[4] is not valid UTF-8");
+      sentencepiece(), [](Vocabulary& v) { v.token_types[4] = 7; }, "token_type[4] is 7; expected 1 to 6");
+  expect_refusal(
+      sentencepiece(), [](Vocabulary& v) { v.tokens[4] = "\xFF"; }, "token 4 is not valid UTF-8");
   expect_refusal(
       sentencepiece(), [](Vocabulary& v) { v.token_types[6] = 5; }, "the unused token 6 \"ab\"");
 }

@@ -37,6 +37,24 @@ TEST(Reference, Components) {
   }
 }
 
+TEST(Reference, RealVocabularies) {
+  if (!std::filesystem::exists(vocabularies())) GTEST_SKIP() << vocabularies() << " is absent";
+  const core::Json file = core::read_json(fixtures() / "vocabularies.json");
+  ASSERT_GE(file["cases"].size(), 14u);
+  for (const core::Json& test : file["cases"]) {
+    const TemporaryFolder folder;
+    for (const auto& [name, source] : test["files"].items()) {
+      std::filesystem::copy_file(vocabularies() / source.get<std::string>(), folder.path() / name);
+    }
+    if (test.contains("config")) folder.write("tokenizer_config.json", test["config"].dump());
+    const auto tokenizer = tokenizer::from_folder(folder.path());
+    for (std::size_t i = 0; i < file["texts"].size(); ++i) {
+      const auto text = file["texts"][i].get<std::string>();
+      EXPECT_EQ(tokenizer->encode(text), test["ids"][i].get<Ids>()) << test["name"] << ": " << core::quoted(text);
+    }
+  }
+}
+
 TEST(Reference, SmolLm2) {
   const std::filesystem::path model =
       from_environment("QZO_SMOLLM2_GGUF", "build/quickstart/SmolLM2-135M-Instruct.Q4_1.gguf");

@@ -76,22 +76,25 @@ TEST(TokenizerJson, AffixesMayBeEmptyButNotUsed) {
   document["model"]["dropout"] = 0.0;
   EXPECT_EQ(load(document)->encode("ab"), (Ids{2}));
   expect_refusal("/model/continuing_subword_prefix", R"("##")", {"model.continuing_subword_prefix", "\"##\""});
-  expect_refusal("/model/end_of_word_suffix", R"("</w>")", {"model.end_of_word_suffix", "\"</w>\""});
+  expect_refusal("/model/end_of_word_suffix", R"("</w>")", {"end_of_word_suffix without", "ByteLevel"});
   expect_refusal("/model/dropout", "0.1", {"model.dropout", "dropout"});
 }
 
 TEST(TokenizerJson, ComponentsThatAreNotImplementedAreNamed) {
-  expect_refusal("/model/type", R"("Unigram")", {"model type \"Unigram\" is not implemented"});
   expect_refusal("/model/type", R"("WordPiece")", {"model type \"WordPiece\" is not implemented"});
   expect_refusal("/normalizer", R"({"type": "Precompiled", "precompiled_charsmap": ""})",
-                 {"normalizer", "\"Precompiled\" is not implemented"});
+                 {"normalizer.precompiled_charsmap", "expected base64"});
+  expect_refusal("/normalizer", R"({"type": "Precompiled", "precompiled_charsmap": "////fwAA"})",
+                 {"normalizer.precompiled_charsmap", "the character map of 6 bytes"});
   expect_refusal("/normalizer", R"({"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "BertNormalizer"}]})",
                  {"normalizer.normalizers[1]", "\"BertNormalizer\" is not implemented"});
-  expect_refusal("/pre_tokenizer", R"({"type": "WhitespaceSplit"})", {"pre_tokenizer", "\"WhitespaceSplit\""});
+  expect_refusal("/pre_tokenizer", R"({"type": "Whitespace"})", {"pre_tokenizer", "\"Whitespace\""});
   expect_refusal("/pre_tokenizer", R"({"type": "Sequence", "pretokenizers": [{"type": "BertPreTokenizer"}]})",
                  {"pre_tokenizer.pretokenizers[0]", "\"BertPreTokenizer\""});
   expect_refusal("/decoder", R"({"type": "WordPiece"})", {"decoder", "\"WordPiece\" is not implemented"});
-  expect_refusal("/post_processor", R"({"type": "RobertaProcessing"})", {"post_processor", "\"RobertaProcessing\""});
+  expect_refusal("/post_processor", R"({"type": "BertProcessing"})", {"post_processor", "\"BertProcessing\""});
+  expect_refusal("/post_processor", R"({"type": "RobertaProcessing", "cls": ["<s>"]})",
+                 {"post_processor.cls", "its id"});
 }
 
 TEST(TokenizerJson, OptionsOfComponentsAreChecked) {
@@ -127,6 +130,24 @@ TEST(TokenizerJson, VocabularyAndMergesMustFit) {
   expect_refusal("/added_tokens/0/id", "2", {"\"<s>\"", "\"ab\""});
   expect_refusal("/added_tokens/0/content", R"("c")", {"\"c\" has the id 6", "3"});
   expect_refusal("/added_tokens/0/id", "4194304", {"added_tokens[0]", "found 4194304"});
+}
+
+TEST(TokenizerJson, Unigram) {
+  core::Json document = small();
+  document["model"] = core::parse_json(R"({"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["a", -1], ["b", -1],
+                                           ["ab", -2], ["ba", -1.5], ["bc", -9]]})",
+                                       "test");
+  EXPECT_EQ(load(document)->encode("ab"), (Ids{3}));           // as good as "a", "b", found first
+  EXPECT_EQ(load(document)->encode("aba"), (Ids{1, 4}));       // -2.5 against -3
+  EXPECT_EQ(load(document)->encode("bcxya"), (Ids{5, 0, 1}));  // "x" and "y" are one unknown
+  EXPECT_EQ(load(document)->description(), "Unigram, 7 tokens");
+  document["model"].erase("type");  // told by its vocabulary
+  EXPECT_EQ(load(document)->encode("aba"), (Ids{1, 4}));
+  document["model"]["unk_id"] = 6;
+  EXPECT_NE(user_error([&] { load(document); }).find("unk_id is 6, but there are 6 tokens"), std::string::npos);
+  document["model"]["vocab"][1] = core::Json::array({"a"});
+  EXPECT_NE(user_error([&] { load(document); }).find("model.vocab[1]: expected a token and its score"),
+            std::string::npos);
 }
 
 TEST(TokenizerJson, EndlessBacktrackingIsAnError) {
