@@ -13,24 +13,26 @@ namespace qzo::kernels {
 namespace {
 
 // Midpoints of `cells` equal parts of [0.1, 1], in fp32 in the order of torch.linspace, which made the published
-// tables: counted from the nearer end.
+// tables: counted from the nearer end, rounded once.
 std::vector<float> fractions(int cells) {
   const float step = (1.0F - 0.1F) / static_cast<float>(cells);
   const auto boundary = [&](int i) {
-    return i < (cells + 1) / 2 ? 0.1F + step * static_cast<float>(i) : 1.0F - step * static_cast<float>(cells - i);
+    return i < (cells + 1) / 2 ? std::fma(step, static_cast<float>(i), 0.1F)
+                               : std::fma(-step, static_cast<float>(cells - i), 1.0F);
   };
   std::vector<float> middle;
   for (int i = 0; i < cells; ++i) middle.push_back((boundary(i) + boundary(i + 1)) / 2.0F);
   return middle;
 }
 
-// Values 10^-e times the fractions of 2^f cells, e + f = bits - 1 (one less with a sign), and 0 and 1.
+// Values 10^-e times the fractions of 2^f cells, e + f = bits - 2 with a sign (each of either sign), bits - 1 without;
+// e below bits - 1; and 0 and 1.
 std::vector<float> dynamic_exponent(int bits, bool is_signed) {
-  const int places = is_signed ? bits - 1 : bits;
+  const int places = bits - 1;
   std::vector<float> values = {0.0F, 1.0F};
   for (int exponent = 0; exponent < places; ++exponent) {
     const auto scale = static_cast<float>(std::pow(10.0, -exponent));
-    const int cells = 1 << (places - 1 - exponent);
+    const int cells = 1 << (places - (is_signed ? 1 : 0) - exponent);
     for (const float fraction : fractions(cells)) {
       values.push_back(scale * fraction);
       if (is_signed) values.push_back(-(scale * fraction));

@@ -113,7 +113,7 @@ class Trajectory {
       }
       if (step == 1 || step == 20) check_states("state" + number + "/");
     }
-    EXPECT_GE(compared_, 20);
+    EXPECT_GE(compared_, 18);  // two variants have parameters of steps 5 and 20 only
   }
 
  private:
