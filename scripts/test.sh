@@ -16,7 +16,7 @@ stage "tests: release"
 scripts/run_tests.py tests build/release/bin
 stage "build: ASan and UBSan"
 # Every part that compiles without LibTorch; the rest would double the time of this script.
-QZO_BUILD_TESTS=1 scripts/build.sh asan-ubsan {core,io,kernels,quant,tokenizer,data,tasks,config,zo,train}_tests || broken "the sanitizer build failed"
+QZO_BUILD_TESTS=1 scripts/build.sh asan-ubsan {core,io,kernels,quant,tokenizer,data,tasks,config,zo,optim,train}_tests || broken "the sanitizer build failed"
 stage "tests: ASan and UBSan"
 scripts/run_tests.py tests build/asan-ubsan/bin
 stage "build: fuzzers"
