@@ -74,7 +74,7 @@ struct LateTile {
   const float* weight_offsets;  // the same, or null
   bool constant_shift;
   std::int64_t inputs_in_16_bits;  // inputs whose products can be added up in 16-bit lanes (kInt8)
-  bool byte_codes;  // unsigned codes of eight bits (kInt8)
+  bool byte_codes;                 // unsigned codes of eight bits (kInt8)
   float* y;
   std::int64_t ldy;
   std::int64_t columns;  // 1 to width

@@ -30,7 +30,9 @@ std::string part_name(Part part) {
   return names[static_cast<std::size_t>(part)];
 }
 
-void start_profile() { profile = {.on = true, .part = Part::kOther, .since = Clock::now(), .seconds = {}, .operations = 0}; }
+void start_profile() {
+  profile = {.on = true, .part = Part::kOther, .since = Clock::now(), .seconds = {}, .operations = 0};
+}
 
 std::array<double, kParts> stop_profile() {
   profile.enter(Part::kOther);

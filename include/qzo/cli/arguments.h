@@ -27,9 +27,9 @@ struct EvalArguments {
   std::filesystem::path model;   // checkpoint or run folder
   std::filesystem::path config;  // empty: that of the run folder
   std::vector<std::string> overrides;
-  std::string split = "test";       // test | dev | train
-  std::vector<std::string> fields;  // NAME=VALUE, for one example of one's own
-  std::optional<std::string> text;  // the same where the prompt has a single field
+  std::string split = "test";        // test | dev | train
+  std::vector<std::string> fields;   // NAME=VALUE, for one example of one's own
+  std::optional<std::string> text;   // the same where the prompt has a single field
   std::filesystem::path perplexity;  // a text file; then no recipe is needed
   std::int64_t context = 2048;       // tokens of a window
   std::filesystem::path json, predictions;
