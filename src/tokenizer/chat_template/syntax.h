@@ -31,13 +31,21 @@ enum class ExpressionKind : std::uint8_t {
   kBinary,       // `name` is the operator
 };
 
+struct NamedExpression;
+
 struct Expression {
   ExpressionKind kind = ExpressionKind::kConstant;
   int line = 0;
   std::string name;
   Value constant;
   std::vector<Expression> children;
-  std::vector<std::pair<std::string, Expression>> named;  // keyword arguments
+  std::vector<NamedExpression> named;  // keyword arguments
+};
+
+struct NamedExpression {
+  NamedExpression(std::string name, Expression value) : first(std::move(name)), second(std::move(value)) {}
+  std::string first;
+  Expression second;
 };
 
 enum class StatementKind : std::uint8_t { kText, kOutput, kIf, kFor, kSet, kMacro, kBreak, kContinue };
