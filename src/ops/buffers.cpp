@@ -33,10 +33,6 @@ class Pool {
     return *largest;
   }
 
-  void release() {
-    std::erase_if(tensors_, [](const at::Tensor& one) { return is_free(one); });
-  }
-
  private:
   // Views have a tensor of their own and share the storage.
   static bool is_free(const at::Tensor& one) { return one.use_count() == 1 && one.storage().use_count() == 1; }
@@ -53,10 +49,5 @@ thread_local Pool bytes(at::kByte);
 at::Tensor buffer(std::int64_t rows, std::int64_t columns) { return floats.take({rows, columns}, rows * columns); }
 
 at::Tensor byte_buffer(std::int64_t count) { return bytes.take({count}, count); }
-
-void release_buffers() {
-  floats.release();
-  bytes.release();
-}
 
 }  // namespace qzo::ops

@@ -52,12 +52,11 @@ void set_scales(const io::Checkpoint& checkpoint, const io::TensorEntry& scales,
   weight.scales = finite_floats(checkpoint, scales);
 }
 
-std::vector<io::ScaleField> fields_beside(const io::Checkpoint& checkpoint, const io::TensorEntry& entry,
-                                          std::string_view ending, std::string_view beside) {
+std::vector<io::ScaleField> fields_of(const Format& format, const io::Checkpoint& checkpoint,
+                                      const io::TensorEntry& entry, std::string_view ending) {
   if (!entry.name.ends_with(ending)) return {};
   if (entry.dtype != Dtype::kF16 && entry.dtype != Dtype::kBF16 && entry.dtype != Dtype::kF32) return {};
-  const std::string stem = entry.name.substr(0, entry.name.size() - ending.size());
-  if (checkpoint.tensors.find(core::text(stem, beside)) == nullptr) return {};
+  if (!format.matches(checkpoint, entry.name.substr(0, entry.name.size() - ending.size()))) return {};
   return {field_of(entry)};
 }
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "qzo/quant/packed_weight.h"
+#include "qzo/quant/format.h"
 
 namespace qzo::quant {
 
@@ -19,9 +19,9 @@ void set_scales(const io::Checkpoint& checkpoint, const io::TensorEntry& scales,
 // Floats of a tensor, all finite; UserError naming the first that is not.
 std::vector<float> finite_floats(const io::Checkpoint& checkpoint, const io::TensorEntry& entry);
 
-// The field of `entry` if it is STEM + `ending`, of a float type, and there is STEM + `beside`.
-std::vector<io::ScaleField> fields_beside(const io::Checkpoint& checkpoint, const io::TensorEntry& entry,
-                                          std::string_view ending, std::string_view beside);
+// The field of `entry` if it is STEM + `ending`, of a float type, and STEM is a weight of `format`.
+std::vector<io::ScaleField> fields_of(const Format& format, const io::Checkpoint& checkpoint,
+                                      const io::TensorEntry& entry, std::string_view ending);
 
 // Group of each input, from an I32 tensor. Empty if it is k / group throughout. UserError for an index without a group
 // and for a group without inputs.

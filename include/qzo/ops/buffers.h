@@ -13,7 +13,4 @@ at::Tensor buffer(std::int64_t rows, std::int64_t columns);
 // [bytes] uint8, otherwise the same.
 at::Tensor byte_buffer(std::int64_t bytes);
 
-// Gives back what nobody holds.
-void release_buffers();
-
 }  // namespace qzo::ops

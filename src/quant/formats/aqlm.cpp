@@ -11,6 +11,7 @@
 
 #include "quant/scale_value.h"
 #include "quant/settings.h"
+#include "quant/stored_scales.h"
 
 namespace qzo::quant {
 namespace {
@@ -19,7 +20,6 @@ using core::Dtype;
 
 constexpr std::int64_t kVector = 8;
 constexpr int kMostBits = 16;
-constexpr std::string_view kScales = ".scales";
 
 class AqlmFormat final : public Format {
  public:
@@ -57,7 +57,7 @@ class AqlmFormat final : public Format {
                     .codebooks = books};
     weight.scale_shape = scales.shape;
     weight.scale_dtype = scales.dtype;
-    weight.scale_field = field(scales);
+    weight.scale_field = field_of(scales);
     weight.file_scales = scales.bytes.data();
     weight.scales = io::read_floats(scales);
     check_finite(weight.scales, tensors.describe(scales));
@@ -66,10 +66,7 @@ class AqlmFormat final : public Format {
 
   std::vector<io::ScaleField> scale_fields(const io::Checkpoint& checkpoint,
                                            const io::TensorEntry& entry) const override {
-    if (!entry.name.ends_with(kScales)) return {};
-    const bool plain = entry.dtype == Dtype::kF16 || entry.dtype == Dtype::kBF16 || entry.dtype == Dtype::kF32;
-    if (!plain || !matches(checkpoint, entry.name.substr(0, entry.name.size() - kScales.size()))) return {};
-    return {field(entry)};
+    return fields_of(*this, checkpoint, entry, ".scales");
   }
 
  private:
@@ -118,17 +115,6 @@ class AqlmFormat final : public Format {
     throw core::UserError(core::text(tensor, " has ", books.books, " books of ", books.bits, " bits, expected ",
                                      settings->books, " of ", settings->bits, " as ", checkpoint.quantization_file,
                                      " says"));
-  }
-
-  static io::ScaleField field(const io::TensorEntry& entry) {
-    const auto width = static_cast<std::uint32_t>(core::dtype_info(entry.dtype).block_bytes);
-    io::ScaleField field;
-    field.tensor = entry.name;
-    field.file = entry.file;
-    field.offset = entry.offset;
-    field.stride = field.width = width;
-    field.count = static_cast<std::int64_t>(entry.bytes.size() / width);
-    return field;
   }
 };
 

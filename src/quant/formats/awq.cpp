@@ -69,9 +69,7 @@ class AwqFormat final : public Format {
 
   std::vector<io::ScaleField> scale_fields(const io::Checkpoint& checkpoint,
                                            const io::TensorEntry& entry) const override {
-    if (!entry.name.ends_with(".scales") || !matches(checkpoint, entry.name.substr(0, entry.name.rfind('.'))))
-      return {};
-    return fields_beside(checkpoint, entry, ".scales", ".qweight");
+    return fields_of(*this, checkpoint, entry, ".scales");
   }
 
  private:

@@ -9,6 +9,7 @@
 #include "qzo/core/text.h"
 
 #include "quant/bitsandbytes_state.h"
+#include "quant/stored_scales.h"
 
 namespace qzo::quant {
 namespace {
@@ -17,7 +18,6 @@ using core::Dtype;
 
 // Rows begin at whole words of eight nibbles: the kernels read them so.
 constexpr std::int64_t kInputsPerWord = 8;
-constexpr std::string_view kAbsmax = ".weight.absmax";
 
 class BitsandbytesFormat final : public Format {
  public:
@@ -57,7 +57,7 @@ class BitsandbytesFormat final : public Format {
     weight.scale_dtype = Dtype::kF32;
     weight.nested = state.nested;
     if (!state.nested) {
-      weight.scale_field = field(*state.absmax_entry);
+      weight.scale_field = field_of(*state.absmax_entry);
       weight.file_scales = state.absmax_entry->bytes.data();
     }
     return weight;
@@ -65,9 +65,8 @@ class BitsandbytesFormat final : public Format {
 
   std::vector<io::ScaleField> scale_fields(const io::Checkpoint& checkpoint,
                                            const io::TensorEntry& entry) const override {
-    if (!entry.name.ends_with(kAbsmax) || entry.dtype != Dtype::kF32) return {};
-    if (!matches(checkpoint, entry.name.substr(0, entry.name.size() - kAbsmax.size()))) return {};
-    return {field(entry)};
+    if (entry.dtype != Dtype::kF32) return {};
+    return fields_of(*this, checkpoint, entry, ".weight.absmax");
   }
 
  private:
@@ -85,16 +84,6 @@ class BitsandbytesFormat final : public Format {
     throw core::UserError(core::text(tensors.describe(*entry), " has shape ", core::shape_text(entry->shape),
                                      ", expected ", core::shape_text(shape), ": two weights a byte, as ",
                                      core::dtype_info(entry->dtype).name));
-  }
-
-  static io::ScaleField field(const io::TensorEntry& entry) {
-    io::ScaleField field;
-    field.tensor = entry.name;
-    field.file = entry.file;
-    field.offset = entry.offset;
-    field.stride = field.width = 4;
-    field.count = static_cast<std::int64_t>(entry.bytes.size() / 4);
-    return field;
   }
 
   std::string quant_type_;

@@ -146,7 +146,7 @@ class CompressedTensorsFormat final : public Format {
 
   std::vector<io::ScaleField> scale_fields(const io::Checkpoint& checkpoint,
                                            const io::TensorEntry& entry) const override {
-    return fields_beside(checkpoint, entry, ".weight_scale", ".weight_packed");
+    return fields_of(*this, checkpoint, entry, ".weight_scale");
   }
 };
 

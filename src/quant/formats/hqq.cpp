@@ -141,7 +141,7 @@ class HqqFormat final : public Format {
 
   std::vector<io::ScaleField> scale_fields(const io::Checkpoint& checkpoint,
                                            const io::TensorEntry& entry) const override {
-    return fields_beside(checkpoint, entry, ".scale", ".W_q");
+    return fields_of(*this, checkpoint, entry, ".scale");
   }
 };
 
