@@ -1,5 +1,6 @@
-#include "quant/gguf_scales.h"
+#include "quant/gguf_block_format.h"
 
+#include <array>
 #include <cmath>
 
 #include "qzo/core/error.h"
@@ -10,6 +11,8 @@
 
 namespace qzo::quant {
 namespace {
+
+constexpr std::uint64_t kMinimumOffset = 2;  // of m or dmin in a block
 
 // Value i of a field that begins at `first`.
 std::vector<float> read_halves(const std::byte* first, std::uint64_t stride, std::int64_t count) {
@@ -31,8 +34,7 @@ void check_finite(const std::vector<float>& values, const char* letter, const st
   }
 }
 
-}  // namespace
-
+// Half `offset` bytes into every block of a tensor.
 io::ScaleField block_field(const io::TensorEntry& entry, std::uint64_t offset) {
   io::ScaleField field;
   field.tensor = entry.name;
@@ -44,6 +46,7 @@ io::ScaleField block_field(const io::TensorEntry& entry, std::uint64_t offset) {
   return field;
 }
 
+// Fills scale_field, scales and file_scales. UserError naming `tensor` and the block where one is not finite.
 void load_block_scales(const io::TensorEntry& entry, std::uint64_t offset, const std::string& tensor,
                        PackedWeight& weight) {
   weight.signed_scales = true;
@@ -54,6 +57,7 @@ void load_block_scales(const io::TensorEntry& entry, std::uint64_t offset, const
   check_finite(weight.scales, "d", tensor);
 }
 
+// The same for the minima, which follow `rule` (packed_weight.h); `letter` names them in messages.
 void load_block_minima(const io::TensorEntry& entry, std::uint64_t offset, const char* letter, MinimumRule rule,
                        const std::string& tensor, PackedWeight& weight) {
   weight.minimum_rule = rule;
@@ -69,6 +73,41 @@ void load_block_minima(const io::TensorEntry& entry, std::uint64_t offset, const
       weight.minimum[i] /= weight.scales[i];  // at most 65504 / 2^-24: no overflow in fp32
     }
   }
+}
+
+}  // namespace
+
+bool GgufBlockFormat::matches(const io::Checkpoint& checkpoint, const std::string& stem) const {
+  const io::TensorEntry* entry = checkpoint.tensors.find(stem + ".weight");
+  return entry != nullptr && entry->dtype == type_.dtype;
+}
+
+PackedWeight GgufBlockFormat::load(const io::Checkpoint& checkpoint, const WeightRequest& request,
+                                   const LoadOptions& options) const {
+  const std::array<std::int64_t, 2> shape = {request.out, request.in};
+  const io::TensorEntry& entry = checkpoint.tensors.require(request.name + ".weight", {type_.dtype}, shape);
+  const std::string tensor = checkpoint.tensors.describe(entry);
+  PackedWeight weight;
+  weight.name = request.name;
+  weight.format = name();
+  weight.codes.layout = type_.layout;
+  weight.codes.out = request.out;
+  weight.codes.in = request.in;
+  weight.codes.group = type_.group;
+  weight.codes.codes = entry.bytes.data();
+  weight.scale_shape = {request.out, request.in / type_.weights};
+  weight.groups_per_master = type_.weights / type_.group;
+  load_block_scales(entry, type_.d_offset, tensor, weight);
+  if (has_minimum())
+    load_block_minima(entry, kMinimumOffset, type_.minimum_letter, options.minimum_rule, tensor, weight);
+  return weight;
+}
+
+std::vector<io::ScaleField> GgufBlockFormat::scale_fields(const io::Checkpoint&, const io::TensorEntry& entry) const {
+  if (entry.dtype != type_.dtype) return {};
+  std::vector<io::ScaleField> fields = {block_field(entry, type_.d_offset)};
+  if (has_minimum()) fields.push_back(block_field(entry, kMinimumOffset));
+  return fields;
 }
 
 }  // namespace qzo::quant
