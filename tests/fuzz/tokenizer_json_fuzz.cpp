@@ -6,10 +6,11 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "qzo/core/error.h"
 #include "qzo/tokenizer/tokenizer.h"
+
+#include "check_tokenizer.h"
 
 namespace {
 
@@ -24,12 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto tokenizer = qzo::tokenizer::from_tokenizer_json_text(bytes, "fuzz");
     // The fuzzed bytes themselves are the likeliest place of the tokens they define.
     for (const std::string_view text : {kText, bytes.substr(0, 4000)}) {
-      const std::vector<std::int32_t> ids = tokenizer->encode(text);
-      for (const std::int32_t id : ids) {
-        if (id < 0 || id >= tokenizer->vocabulary_size()) std::abort();
-      }
-      (void)tokenizer->decode(ids);
-      if (tokenizer->encode(text) != ids) std::abort();
+      check_tokenizer(*tokenizer, text);
     }
   } catch (const qzo::core::Error& error) {
     if (error.code() == qzo::core::ExitCode::kInternal) std::abort();

@@ -20,7 +20,7 @@
 #include "qzo/objectives/classification.h"
 #include "qzo/ops/threads.h"
 
-#include "support/oracle.h"
+#include "support/oracle_cases.h"
 
 namespace qzo {
 namespace {
@@ -405,30 +405,12 @@ class IllformedCase : public FolderTest {
   }
 };
 
-class OraclesAbsent : public ::testing::Test {
- public:
-  void TestBody() override {
-    GTEST_SKIP() << "no golden cases in " << tests::oracles().string() << ": set QZO_ORACLES to their folder";
-  }
-};
-
-template <class Case>
-std::size_t register_cases(const char* suite, const std::string& section) {
-  const std::vector<fs::path> cases = tests::oracle_cases(section);
-  for (const fs::path& folder : cases) {
-    ::testing::RegisterTest(suite, folder.filename().string().c_str(), nullptr, nullptr, __FILE__, __LINE__,
-                            [folder]() -> FolderTest* { return new Case(folder); });
-  }
-  return cases.size();
-}
-
 void register_all() {
-  const std::size_t found = register_cases<ForwardCase>("Models", "models") +
-                            register_cases<ForwardCase>("Quant", "quant") + register_cases<QzoCase>("Qzo", "qzo") +
-                            register_cases<IllformedCase>("Illformed", "illformed");
-  if (found != 0) return;
-  ::testing::RegisterTest("Oracles", "Absent", nullptr, nullptr, __FILE__, __LINE__,
-                          []() -> ::testing::Test* { return new OraclesAbsent; });
+  const std::size_t found = tests::register_cases<ForwardCase, FolderTest>("Models", "models") +
+                            tests::register_cases<ForwardCase, FolderTest>("Quant", "quant") +
+                            tests::register_cases<QzoCase, FolderTest>("Qzo", "qzo") +
+                            tests::register_cases<IllformedCase, FolderTest>("Illformed", "illformed");
+  if (found == 0) tests::register_absence("Oracles");
 }
 
 }  // namespace

@@ -14,7 +14,7 @@
 #include "qzo/objectives/answer_loss.h"
 #include "qzo/ops/threads.h"
 
-#include "support/oracle.h"
+#include "support/oracle_cases.h"
 
 namespace qzo {
 namespace {
@@ -150,22 +150,8 @@ class RoundTrip : public ::testing::Test {
   std::vector<objectives::PromptAnswer> batch_;
 };
 
-class OraclesAbsent : public ::testing::Test {
- public:
-  void TestBody() override {
-    GTEST_SKIP() << "no golden cases in " << tests::oracles().string() << ": set QZO_ORACLES to their folder";
-  }
-};
-
 void register_all() {
-  const std::vector<fs::path> cases = tests::oracle_cases("quant");
-  for (const fs::path& folder : cases) {
-    ::testing::RegisterTest("RoundTrip", folder.filename().string().c_str(), nullptr, nullptr, __FILE__, __LINE__,
-                            [folder]() -> RoundTrip* { return new RoundTrip(folder); });
-  }
-  if (!cases.empty()) return;
-  ::testing::RegisterTest("RoundTrip", "Absent", nullptr, nullptr, __FILE__, __LINE__,
-                          []() -> ::testing::Test* { return new OraclesAbsent; });
+  if (tests::register_cases<RoundTrip>("RoundTrip", "quant") == 0) tests::register_absence("RoundTrip");
 }
 
 }  // namespace
