@@ -29,6 +29,27 @@ constexpr LateInputs kAllInputs[] = {LateInputs::kBf16, LateInputs::kBf16x2, Lat
 constexpr float kUntouched = 12345.0F;
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
+// Prepares the rows of `problem` (x, ldx) and multiplies them, all pieces. The reference's problem says the rest.
+void late_matmul(const MatmulProblem& problem, LateInputs inputs) {
+  const ChunkPlan plan = make_chunk_plan(problem.weight);
+  const std::int64_t row_bytes = late_row_bytes(problem.weight, plan, inputs);
+  const Aligned prepared(static_cast<std::size_t>(row_bytes * problem.rows) + 64), scratch(late_scratch_bytes());
+  late_prepare(problem.weight, plan, inputs, problem.x, problem.ldx, problem.rows, prepared.bytes());
+  const LateProblem late{.weight = problem.weight,
+                         .plan = plan,
+                         .inputs = inputs,
+                         .plus = problem.plus,
+                         .minus = problem.minus,
+                         .x = prepared.bytes(),
+                         .rows = problem.rows,
+                         .split = problem.split,
+                         .bias = problem.bias,
+                         .y = problem.y,
+                         .ldy = problem.ldy};
+  for (std::int64_t piece = 0; piece < late_pieces(problem.weight); ++piece)
+    late_matmul_piece(late, piece, scratch.memory);
+}
+
 // x with a stride wider than its rows (NaN behind each), y prefilled: nothing outside may be read or written.
 struct Case {
   Case(RandomWeight& weight_, std::int64_t rows_, std::int64_t split_, bool with_bias)
@@ -39,40 +60,28 @@ struct Case {
     if (with_bias) bias = weight.uniform_vector(weight.view().out);
   }
 
+  [[nodiscard]] MatmulProblem problem(Floats& y) const {
+    return {.weight = weight.view(),
+            .plus = weight.plus(),
+            .minus = weight.minus(),
+            .x = x.data(),
+            .ldx = ldx,
+            .rows = rows,
+            .split = split,
+            .bias = bias.empty() ? nullptr : bias.data(),
+            .y = y.data(),
+            .ldy = ldy};
+  }
+
   [[nodiscard]] Floats late(LateInputs inputs) const {
     Floats y = Floats::filled((rows + 1) * ldy, kUntouched);
-    const CodeView view = weight.view();
-    const ChunkPlan plan = make_chunk_plan(view);
-    const std::int64_t row_bytes = late_row_bytes(view, plan, inputs);
-    const Aligned prepared(static_cast<std::size_t>(row_bytes * rows) + 64), scratch(late_scratch_bytes());
-    late_prepare(view, plan, inputs, x.data(), ldx, rows, prepared.bytes());
-    const LateProblem problem{.weight = view,
-                              .plan = plan,
-                              .inputs = inputs,
-                              .plus = weight.plus(),
-                              .minus = weight.minus(),
-                              .x = prepared.bytes(),
-                              .rows = rows,
-                              .split = split,
-                              .bias = bias.empty() ? nullptr : bias.data(),
-                              .y = y.data(),
-                              .ldy = ldy};
-    for (std::int64_t piece = 0; piece < late_pieces(view); ++piece) late_matmul_piece(problem, piece, scratch.memory);
+    late_matmul(problem(y), inputs);
     return y;
   }
 
   [[nodiscard]] Floats truth() const {
     Floats y = Floats::filled((rows + 1) * ldy, kUntouched);
-    reference_quant_matmul({.weight = weight.view(),
-                            .plus = weight.plus(),
-                            .minus = weight.minus(),
-                            .x = x.data(),
-                            .ldx = ldx,
-                            .rows = rows,
-                            .split = split,
-                            .bias = bias.empty() ? nullptr : bias.data(),
-                            .y = y.data(),
-                            .ldy = ldy});
+    reference_quant_matmul(problem(y));
     return y;
   }
 
@@ -156,25 +165,19 @@ TEST(ScaleLate, ConstantZeroPointEqualsTheSameZerosSpelledOut) {
     const std::vector<std::uint8_t> sevens(40 * 4, 7);
     CodeView spelled = weight.view();
     spelled.zeros = sevens.data();
-    const ChunkPlan plan = make_chunk_plan(spelled);
     const Floats x = weight.uniform_vector(5 * 256);
-    const Aligned scratch(late_scratch_bytes());
     const auto run = [&](const CodeView& view, LateInputs inputs) {
-      const std::int64_t row_bytes = late_row_bytes(view, plan, inputs);
-      const Aligned prepared(static_cast<std::size_t>(row_bytes) * 5);
-      late_prepare(view, plan, inputs, x.data(), 256, 5, prepared.bytes());
       Floats y = Floats::filled(5 * 40);
-      const LateProblem problem{.weight = view,
-                                .plan = plan,
-                                .inputs = inputs,
-                                .plus = weight.plus(),
-                                .minus = weight.plus(),
-                                .x = prepared.bytes(),
-                                .rows = 5,
-                                .split = 5,
-                                .y = y.data(),
-                                .ldy = 40};
-      late_matmul_piece(problem, 0, scratch.memory);
+      late_matmul({.weight = view,
+                   .plus = weight.plus(),
+                   .minus = weight.plus(),
+                   .x = x.data(),
+                   .ldx = 256,
+                   .rows = 5,
+                   .split = 5,
+                   .y = y.data(),
+                   .ldy = 40},
+                  inputs);
       return y;
     };
     EXPECT_TRUE(same_bits(run(constant, LateInputs::kBf16), run(spelled, LateInputs::kBf16)));
@@ -211,24 +214,19 @@ TEST(ScaleLate, LargestByteCodesAndActivationsAreExact) {
   const Floats x = Floats::filled(128, 127.0F);
   for (const Layout layout : {Layout::kGptq8, Layout::kRows8, Layout::kHqq8}) {
     const CodeView view{.layout = layout, .out = 8, .in = 128, .group = 128, .codes = codes.data()};
-    const ChunkPlan plan = make_chunk_plan(view);
     const ScaleView scale{ones.data(), has_offsets(layout) ? nothing.data() : nullptr};
     for_each_isa([&] {
-      const Aligned prepared(static_cast<std::size_t>(late_row_bytes(view, plan, LateInputs::kInt8)));
-      const Aligned scratch(late_scratch_bytes());
-      late_prepare(view, plan, LateInputs::kInt8, x.data(), 128, 1, prepared.bytes());
       Floats y = Floats::filled(8);
-      const LateProblem problem{.weight = view,
-                                .plan = plan,
-                                .inputs = LateInputs::kInt8,
-                                .plus = scale,
-                                .minus = scale,
-                                .x = prepared.bytes(),
-                                .rows = 1,
-                                .split = 1,
-                                .y = y.data(),
-                                .ldy = 8};
-      late_matmul_piece(problem, 0, scratch.memory);
+      late_matmul({.weight = view,
+                   .plus = scale,
+                   .minus = scale,
+                   .x = x.data(),
+                   .ldx = 128,
+                   .rows = 1,
+                   .split = 1,
+                   .y = y.data(),
+                   .ldy = 8},
+                  LateInputs::kInt8);
       for (std::int64_t n = 0; n < 8; ++n) EXPECT_EQ(y[n], 255.0F * 127.0F * 128.0F);
     });
   }
@@ -331,34 +329,21 @@ TEST(ScaleLate, TheLargestCodesDoNotOverflow) {
     const CodeView view{
         .layout = layout, .out = 1, .in = 256, .group = layout == kQ6_K ? 16 : 32, .codes = ones.data()};
     for_each_isa([&] {
-      const ChunkPlan plan = make_chunk_plan(view);
-      const std::int64_t row_bytes = late_row_bytes(view, plan, LateInputs::kInt8);
-      const Aligned prepared(static_cast<std::size_t>(row_bytes)), scratch(late_scratch_bytes());
       const Floats x = Floats::filled(256, 127.0F);
-      late_prepare(view, plan, LateInputs::kInt8, x.data(), 256, 1, prepared.bytes());
-      float y = 0, truth = 0;
       const ScaleView scale{scales.data(), has_offsets(layout) ? offsets.data() : nullptr};
-      late_matmul_piece({.weight = view,
-                         .plan = plan,
-                         .inputs = LateInputs::kInt8,
-                         .plus = scale,
-                         .minus = scale,
-                         .x = prepared.bytes(),
-                         .rows = 1,
-                         .split = 1,
-                         .y = &y,
-                         .ldy = 1},
-                        0, scratch.memory);
-      reference_quant_matmul({.weight = view,
-                              .plus = scale,
-                              .minus = scale,
-                              .x = x.data(),
-                              .ldx = 256,
-                              .rows = 1,
-                              .split = 1,
-                              .bias = nullptr,
-                              .y = &truth,
-                              .ldy = 1});
+      float y = 0, truth = 0;
+      MatmulProblem problem{.weight = view,
+                            .plus = scale,
+                            .minus = scale,
+                            .x = x.data(),
+                            .ldx = 256,
+                            .rows = 1,
+                            .split = 1,
+                            .y = &y,
+                            .ldy = 1};
+      late_matmul(problem, LateInputs::kInt8);
+      problem.y = &truth;
+      reference_quant_matmul(problem);
       EXPECT_EQ(y, truth) << "layout " << static_cast<int>(layout);
     });
   }
