@@ -3,7 +3,6 @@
 #include "qzo/core/text.h"
 
 #include "support/programs.h"
-#include "support/repack.h"
 #include "support/tiny_formats.h"
 
 namespace qzo::tests {
@@ -73,12 +72,7 @@ class Formats : public Cli, public testing::WithParamInterface<const char*> {
  protected:
   void SetUp() override {
     Cli::SetUp();
-    if (IsSkipped() || stored()) return;
-    if (is_tiny_format()) {
-      test::write_tiny_format(GetParam(), tiny() / "gptq", base());
-    } else {
-      Repacked(tiny() / "gptq", base(), GetParam());
-    }
+    if (!IsSkipped() && !stored()) test::write_tiny_format(GetParam(), tiny() / "gptq", base());
   }
   [[nodiscard]] bool gguf() const { return std::string(GetParam()) == "gguf"; }
   [[nodiscard]] bool stored() const { return gguf() || std::string(GetParam()) == "gptq"; }
@@ -87,10 +81,6 @@ class Formats : public Cli, public testing::WithParamInterface<const char*> {
     return (gguf() ? tiny() / "tiny.gguf" : tiny() / "gptq").string();
   }
   [[nodiscard]] std::string config() const { return gguf() ? "tiny_gguf.json" : "tiny.json"; }
-  [[nodiscard]] bool is_tiny_format() const {
-    return std::ranges::find(test::kTinyFormats, std::string_view(GetParam()), &test::TinyFormat::name) !=
-           std::end(test::kTinyFormats);
-  }
   [[nodiscard]] std::vector<std::string> train(std::vector<std::string> more = {},
                                                const std::string& name = "run") const {
     if (!stored()) more.insert(more.end(), {"--set", "model.path=" + base()});
@@ -100,7 +90,7 @@ class Formats : public Cli, public testing::WithParamInterface<const char*> {
 };
 
 std::vector<const char*> format_names() {
-  std::vector<const char*> names = {"gptq", "gguf", "nf4", "nf4_nested", "aqlm"};
+  std::vector<const char*> names = {"gptq", "gguf"};
   for (const test::TinyFormat& format : test::kTinyFormats) names.push_back(format.name);
   return names;
 }

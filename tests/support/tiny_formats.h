@@ -15,6 +15,7 @@
 #include "qzo/quant/format.h"
 
 #include "support/packed_layer.h"
+#include "support/value_layer.h"
 
 namespace qzo::test {
 
@@ -85,7 +86,17 @@ inline constexpr TinyFormat kTinyFormats[] = {
     {"hqq4_axis0", R"("quant_method": "hqq")", false,
      [](PackedLayer layer, const std::string& stem) { return along_outputs(layer, stem, 4); }},
     {"hqq8_axis0", R"("quant_method": "hqq")", false,
-     [](PackedLayer layer, const std::string& stem) { return along_outputs(layer, stem, 8); }}};
+     [](PackedLayer layer, const std::string& stem) { return along_outputs(layer, stem, 8); }},
+    {"nf4", R"("quant_method": "bitsandbytes", "load_in_4bit": true, "bnb_4bit_quant_type": "nf4")", false,
+     [](PackedLayer layer, const std::string& stem) { return nf4_tensors(layer, stem, false); }},
+    {"nf4_nested",
+     R"("quant_method": "bitsandbytes", "load_in_4bit": true, "bnb_4bit_quant_type": "nf4",
+        "bnb_4bit_use_double_quant": true)",
+     false, [](PackedLayer layer, const std::string& stem) { return nf4_tensors(layer, stem, true); }},
+    {"aqlm",
+     R"("quant_method": "aqlm", "nbits_per_codebook": 8, "num_codebooks": 1, "in_group_size": 8,
+        "out_group_size": 1)",
+     false, [](PackedLayer layer, const std::string& stem) { return aqlm_tensors(layer, stem); }}};
 
 // A 4-bit GPTQ layer of the tiny model: v1 zero points, 8 throughout.
 inline PackedLayer read_gptq_layer(const io::TensorSource& tensors, const std::string& stem) {
