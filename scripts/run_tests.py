@@ -3,6 +3,7 @@
 
     run_tests.py tests BIN_DIR     every *_tests program in a folder (GoogleTest)
     run_tests.py fuzz BIN_DIR      every *_fuzz program, 60 seconds each, two at a time
+    run_tests.py interop           tuned checkpoints in the libraries that own their formats (scripts/interop)
     run_tests.py check             layers, sizes, formatting
     run_tests.py tidy              clang-tidy over the parts without torch (needs the build of the preset fuzz)
     run_tests.py sum               adds up what the calls before counted
@@ -127,6 +128,32 @@ def run_fuzzers(folder: pathlib.Path) -> int:
     return record("fuzz", sum(results), len(results) - sum(results) + (not results), 0)
 
 
+def proofs(script: pathlib.Path) -> tuple[int, int, int]:
+    """One line a case (scripts/interop/proof.py)."""
+    started = time.time()
+    run = subprocess.run([ROOT / "build/interop-venv/bin/python", script], text=True, errors="replace", stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+    lines = [line for line in run.stdout.splitlines() if line.startswith(("PASS ", "FAIL ", "SKIP "))]
+    passed, failed, skipped = (sum(line.startswith(word) for line in lines) for word in ("PASS", "FAIL", "SKIP"))
+    if not lines or (run.returncode != 0) != (failed > 0):
+        failed += 1
+        lines.append(f"FAIL {script.name}: exit {run.returncode}: {run.stderr.strip()[-2000:]}")
+    print("\n".join(lines) + f"\n{script.stem}: {passed} passed, {failed} failed, {skipped} skipped ({time.time() - started:.0f} s)",
+          flush=True)
+    return passed, failed, skipped
+
+
+def interop() -> int:
+    setup = subprocess.run([ROOT / "scripts/interop/setup.sh"], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if setup.returncode != 0:
+        reason = (setup.stdout.strip() or "no word").splitlines()[-1]
+        print(f"skipped interop: its Python packages could not be installed: {reason[:200]}")
+        return record("interop", 0, 0, 1)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        counts = list(pool.map(proofs, sorted((ROOT / "scripts/interop").glob("load_*.py"))))
+    return record("interop", *(sum(column) for column in zip(*counts)))
+
+
 def sources(*suffixes: str) -> list[pathlib.Path]:
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"], text=True, check=True, capture_output=True).stdout
     return [ROOT / line for line in listed.splitlines() if line.endswith(suffixes) and (ROOT / line).exists()]
@@ -173,6 +200,8 @@ def main() -> int:
             return run_gtests(pathlib.Path(folder).resolve())
         case ["fuzz", folder]:
             return run_fuzzers(pathlib.Path(folder).resolve())
+        case ["interop"]:
+            return interop()
         case ["check"]:
             return check()
         case ["tidy"]:

@@ -9,7 +9,7 @@ packages=(g++ cmake ninja-build pkg-config git ca-certificates unzip python3 pyt
           libcli11-dev nlohmann-json3-dev libspdlog-dev libonig-dev libutf8proc-dev libxxhash-dev
           libgtest-dev)
 # Only the tests and checks need these (scripts/test.sh asks for them).
-[ "${QZO_SETUP_TESTS:-0}" = 1 ] && packages+=(clang libclang-rt-14-dev clang-format clang-tidy ccache)
+[ "${QZO_SETUP_TESTS:-0}" = 1 ] && packages+=(clang libclang-rt-14-dev clang-format clang-tidy ccache python3-venv)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Set-up, builds and every test: unit and integration tests (release), unit tests under ASan and UBSan, fuzzers for a
-# minute each, layers, sizes, formatting. Ends with: N passed, N failed, N skipped.
+# Set-up, builds and every test: unit and integration tests (release), tuned checkpoints in other libraries, unit tests
+# under ASan and UBSan, fuzzers for a minute each, layers, sizes, formatting. Ends with: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 stage() { printf '\n== %s (%s min)\n' "$*" "$((SECONDS / 60))"; }
@@ -14,6 +14,8 @@ stage "build: release"
 QZO_BUILD_TESTS=1 scripts/build.sh release || broken "the release build failed"
 stage "tests: release"
 scripts/run_tests.py tests build/release/bin
+stage "tuned checkpoints in the libraries that own their formats"
+scripts/run_tests.py interop
 stage "build: ASan and UBSan"
 # Every part that compiles without LibTorch; the rest would double the time of this script.
 QZO_BUILD_TESTS=1 scripts/build.sh asan-ubsan {core,io,kernels,quant,tokenizer,data,tasks,config,zo,optim,train}_tests || broken "the sanitizer build failed"
