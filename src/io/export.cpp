@@ -1,14 +1,10 @@
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <map>
 #include <optional>
 #include <set>
-#include <system_error>
 #include <utility>
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +15,7 @@
 
 #include "io/mapped_files.h"
 #include "io/output_file.h"
+#include "io/output_folder.h"
 #include "io/rewrite_tensors.h"
 #include "io/scale_fields.h"
 
@@ -86,64 +83,6 @@ FileWrites writes_of(const std::map<fs::path, FileWrites>& groups, const fs::pat
   return group == groups.end() ? FileWrites{} : group->second;
 }
 
-bool lies_within(const fs::path& path, const fs::path& folder) {
-  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
-}
-
-// Absolute and free of links, so that two spellings of one place are seen to be the same.
-fs::path resolve(const fs::path& path) {
-  fs::path resolved = fs::weakly_canonical(fs::absolute(path));
-  return resolved.has_filename() ? resolved : resolved.parent_path();
-}
-
-void remove_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::remove_all(folder, error);
-  if (error) throw core::EnvironmentError(core::text(folder.string(), ": cannot be removed (", error.message(), ')'));
-}
-
-// Removes an unfinished folder when the export fails.
-class FolderGuard {
- public:
-  explicit FolderGuard(fs::path folder) : folder_(std::move(folder)) {}
-  ~FolderGuard() {
-    std::error_code ignored;
-    if (!folder_.empty()) fs::remove_all(folder_, ignored);
-  }
-  FolderGuard(const FolderGuard&) = delete;
-  FolderGuard& operator=(const FolderGuard&) = delete;
-  void release() { folder_.clear(); }
-
- private:
-  fs::path folder_;
-};
-
-// Puts `finished` where `destination` is, then removes what stood there. An interruption leaves the old or the new
-// folder.
-void replace_folder(const fs::path& finished, const fs::path& destination) {
-  if (!fs::exists(destination)) {
-    if (::rename(finished.c_str(), destination.c_str()) != 0)
-      fail_with_errno("put the finished folder into its place", destination);
-    return;
-  }
-  if (::renameat2(AT_FDCWD, finished.c_str(), AT_FDCWD, destination.c_str(), RENAME_EXCHANGE) == 0) {
-    remove_folder(finished);  // the old content
-    return;
-  }
-  if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP) fail_with_errno("replace the folder", destination);
-  // File systems without an atomic exchange: for a moment the old folder is found under its second name only.
-  const fs::path previous = destination.parent_path() / ("." + destination.filename().string() + ".previous");
-  remove_folder(previous);
-  if (::rename(destination.c_str(), previous.c_str()) != 0) fail_with_errno("set the old folder aside", destination);
-  if (::rename(finished.c_str(), destination.c_str()) != 0) {
-    const int reason = errno;
-    static_cast<void>(::rename(previous.c_str(), destination.c_str()));
-    errno = reason;
-    fail_with_errno("put the finished folder into its place", destination);
-  }
-  remove_folder(previous);
-}
-
 void check_folder_destination(const fs::path& root, const fs::path& destination) {
   if (lies_within(destination, root) || lies_within(root, destination)) {
     throw core::UserError(core::text(destination.string(), " overlaps ", root.string(),
@@ -180,11 +119,8 @@ void export_member(const Checkpoint& source, const std::map<fs::path, FileWrites
 void export_folder(const Checkpoint& source, const std::map<fs::path, FileWrites>& groups, const ExportChanges& changes,
                    const fs::path& destination) {
   check_folder_destination(resolve(source.root), destination);
-  fs::create_directories(destination.parent_path());
-  const fs::path partial = partial_path(destination);
-  remove_folder(partial);  // left by an export that was killed
-  FolderGuard guard(partial);
-  fs::create_directory(partial);
+  OutputFolder output(destination);
+  const fs::path& partial = output.unfinished();
   std::set<fs::path> folders = {partial};
   for (const fs::path& name : source.files) {
     const fs::path target = partial / name;
@@ -195,9 +131,7 @@ void export_folder(const Checkpoint& source, const std::map<fs::path, FileWrites
   for (const fs::path& folder : folders) core::fsync_folder(folder);
   // A later export must be able to replace the folder even if the source is write-protected.
   if (::chmod(partial.c_str(), mode_of(source.root) | S_IRWXU) != 0) fail_with_errno("set the permissions", partial);
-  replace_folder(partial, destination);
-  guard.release();
-  core::fsync_folder(destination.parent_path());
+  output.commit();
 }
 
 void export_file(const Checkpoint& source, const std::map<fs::path, FileWrites>& groups, const fs::path& destination) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <string_view>
 
+#include "qzo/core/check.h"
 #include "qzo/core/text.h"
 
 namespace qzo::io {
@@ -69,6 +70,13 @@ const GgmlType* find_type(std::uint32_t number) {
 std::optional<core::Dtype> ggml_dtype(std::uint32_t type) {
   const GgmlType* known = find_type(type);
   return known == nullptr ? std::nullopt : known->dtype;
+}
+
+std::uint32_t ggml_type_number(core::Dtype dtype) {
+  for (const GgmlType& type : kGgmlTypes) {
+    if (type.dtype == dtype) return type.number;
+  }
+  QZO_CHECK(false, core::dtype_info(dtype).name, " is no type of GGUF");
 }
 
 std::string ggml_type_name(std::uint32_t type) {

@@ -28,6 +28,9 @@ enum class GgufValueType : std::uint32_t {
 // The element type of a tensor that this program reads; nullopt for all others.
 std::optional<core::Dtype> ggml_dtype(std::uint32_t type);
 
+// The number of an element type that can stand in a GGUF file; InternalError for others.
+std::uint32_t ggml_type_number(core::Dtype dtype);
+
 // "Q4_0", "IQ4_NL", or "number 77" if ggml knows no such type.
 std::string ggml_type_name(std::uint32_t type);
 

@@ -35,6 +35,11 @@ OutputFile::~OutputFile() {
 
 void OutputFile::write(std::span<const std::byte> bytes) { core::write_all(fd_, bytes, path_); }
 
+void OutputFile::write_at(std::span<const std::byte> bytes, std::uint64_t offset) {
+  if (::lseek(fd_, static_cast<off_t>(offset), SEEK_SET) < 0) fail_with_errno("write", path_);
+  write(bytes);
+}
+
 void OutputFile::set_mode(mode_t mode) {
   if (::fchmod(fd_, mode) != 0) fail_with_errno("set the permissions", path_);
 }

@@ -3,6 +3,7 @@
 // leftover of a killed writer is overwritten by the next one. One writer per destination.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 
@@ -26,6 +27,8 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
 
   void write(std::span<const std::byte> bytes);
+  // At this place, whatever was written before; the file grows as needed.
+  void write_at(std::span<const std::byte> bytes, std::uint64_t offset);
   void set_mode(mode_t mode);
   // Syncs and closes; the file stays. EnvironmentError if the disk refuses.
   void finish();

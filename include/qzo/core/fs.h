@@ -30,6 +30,9 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
+// Gives back the memory of mapped bytes that will not be needed soon; they are read from the file again if they are.
+void forget_pages(std::span<const std::byte> mapped);
+
 // UserError if absent or larger than `max_bytes`.
 std::string read_file(const std::filesystem::path& file, std::uint64_t max_bytes = 1ull << 30);
 
