@@ -65,7 +65,7 @@ std::size_t Decoder::first_trained_layer() {
   return weights_.layers.size();
 }
 
-at::Tensor Decoder::embed(const PackedBatch& batch) const {
+at::Tensor Decoder::embedded(const PackedBatch& batch) const {
   at::Tensor x = ops::dequantized_rows(embedding_.codes(), embedding_.scales(), batch.tokens);
   if (spec_.embedding_scale != 1) ops::scale_(x, spec_.embedding_scale);
   if (project_in_) x = nn::apply(*project_in_, x);
@@ -118,13 +118,12 @@ at::Tensor Decoder::attend(std::size_t index, const ops::LinearInput& x, const P
   }
   const std::span<const std::int64_t> query_rows =
       rows == Rows::kAll ? std::span<const std::int64_t>{} : std::span<const std::int64_t>(pass.batch.scored);
-  const at::Tensor mixed = ops::attention(q, k, v, pass.visible(kind.window), query_rows, pass.walk.signs,
-                                          {.heads = spec_.heads,
-                                           .kv_heads = spec_.kv_heads,
-                                           .head_dim = spec_.head_dim,
-                                           .scale = spec_.attention_scale,
-                                           .cap = spec_.attention_cap});
-  return nn::apply(layer.attention_out, mixed, pass.walk);
+  return ops::attention(q, k, v, pass.visible(kind.window), query_rows, pass.walk.signs,
+                        {.heads = spec_.heads,
+                         .kv_heads = spec_.kv_heads,
+                         .head_dim = spec_.head_dim,
+                         .scale = spec_.attention_scale,
+                         .cap = spec_.attention_cap});
 }
 
 at::Tensor Decoder::feed_forward(const DecoderLayer& layer, const ops::LinearInput& x, const Pass& pass) const {
@@ -138,7 +137,7 @@ at::Tensor Decoder::feed_forward(const DecoderLayer& layer, const ops::LinearInp
   } else {
     ops::gate_(spec_.activation, inner, nn::apply(layer.mlp_in[1], x, pass.walk));
   }
-  return nn::apply(layer.down, inner, pass.walk);
+  return inner;
 }
 
 at::Tensor Decoder::enter(const nn::Norm& norm, const at::Tensor& x) const {
@@ -151,19 +150,28 @@ at::Tensor Decoder::leave(const nn::Norm& norm, const nn::Norm& out_norm, at::Te
   return spec_.placement == NormPlacement::kAfter ? nn::apply(norm, x) : x;
 }
 
-at::Tensor Decoder::run_layer(std::size_t index, at::Tensor x, const Pass& pass, Rows rows) const {
+at::Tensor Decoder::run_attention(std::size_t index, at::Tensor x, const Pass& pass, Rows rows) const {
   const DecoderLayer& layer = weights_.layers[index];
-  const at::Tensor attention = attend(index, enter(layer.attention_norm, x), pass, rows);
+  const at::Tensor attention =
+      nn::apply(layer.attention_out, attend(index, enter(layer.attention_norm, x), pass, rows), pass.walk);
   if (rows == Rows::kScored) x = pass.only_scored(x);
-  x = leave(layer.attention_norm, layer.attention_out_norm, std::move(x), attention);
-  const at::Tensor fed = feed_forward(layer, enter(layer.mlp_norm, x), pass);
+  return leave(layer.attention_norm, layer.attention_out_norm, std::move(x), attention);
+}
+
+at::Tensor Decoder::run_feed_forward(std::size_t index, at::Tensor x, const Pass& pass) const {
+  const DecoderLayer& layer = weights_.layers[index];
+  const at::Tensor fed = nn::apply(layer.down, feed_forward(layer, enter(layer.mlp_norm, x), pass), pass.walk);
   return leave(layer.mlp_norm, layer.mlp_out_norm, std::move(x), fed);
+}
+
+at::Tensor Decoder::run_layer(std::size_t index, at::Tensor x, const Pass& pass, Rows rows) const {
+  return run_feed_forward(index, run_attention(index, std::move(x), pass, rows), pass);
 }
 
 at::Tensor Decoder::forward(const PackedBatch& batch, const ForwardContext& context) {
   check_batch(batch);
   if (batch.scored.empty()) return at::empty({0, spec_.embedding_width}, at::kFloat);
-  at::Tensor x = embed(batch);
+  at::Tensor x = embedded(batch);
   std::size_t layer = 0;
   if (context.signs() == 2) {
     // Below the first trained layer both signs have the same hidden states: computed once, the same bits. The last

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "qzo/models/layer_walk.h"
 #include "qzo/nn/frozen_weight.h"
 #include "qzo/nn/rope.h"
 
@@ -17,7 +18,7 @@ std::unique_ptr<CausalLm> load_decoder(const io::Checkpoint& checkpoint, Decoder
                                        const ModelLoadOptions& options);
 ModelSummary decoder_summary(const io::Checkpoint& checkpoint, const DecoderSpec& spec);
 
-class Decoder final : public CausalLm {
+class Decoder final : public CausalLm, public LayerWalk {
  public:
   Decoder(DecoderSpec spec, DecoderWeights weights);
 
@@ -31,6 +32,12 @@ class Decoder final : public CausalLm {
   std::vector<quant::PackedWeight*> weights() override;
   std::vector<quant::PackedWeight*> decoder_linears() override;
 
+  std::vector<Block> blocks() override;
+  at::Tensor embed(const PackedBatch& batch) override;
+  at::Tensor entrance(std::size_t block, const at::Tensor& x) override;
+  at::Tensor inner(std::size_t block, const at::Tensor& x, const PackedBatch& batch) override;
+  at::Tensor advance(std::size_t block, at::Tensor x, const PackedBatch& batch) override;
+
  private:
   struct Pass;
   struct Projected;
@@ -38,14 +45,18 @@ class Decoder final : public CausalLm {
 
   void check_batch(const PackedBatch& batch) const;
   std::size_t first_trained_layer();
-  at::Tensor embed(const PackedBatch& batch) const;
+  at::Tensor embedded(const PackedBatch& batch) const;
   Projected project(const DecoderLayer& layer, const ops::LinearInput& x, const Pass& pass, Rows rows) const;
+  // What the last linear of a block is applied to.
   at::Tensor attend(std::size_t index, const ops::LinearInput& x, const Pass& pass, Rows rows) const;
   at::Tensor feed_forward(const DecoderLayer& layer, const ops::LinearInput& x, const Pass& pass) const;
   // Around a block f: what enters it, and the residual stream behind it.
   at::Tensor enter(const nn::Norm& norm, const at::Tensor& x) const;
   at::Tensor leave(const nn::Norm& norm, const nn::Norm& out_norm, at::Tensor x, const at::Tensor& result) const;
+  at::Tensor run_attention(std::size_t index, at::Tensor x, const Pass& pass, Rows rows) const;
+  at::Tensor run_feed_forward(std::size_t index, at::Tensor x, const Pass& pass) const;
   at::Tensor run_layer(std::size_t index, at::Tensor x, const Pass& pass, Rows rows) const;
+  nn::Walk plain_walk();  // on the weights as they are
 
   DecoderSpec spec_;
   ModelSummary summary_;
