@@ -9,7 +9,7 @@ namespace qzo::tests {
 namespace {
 
 TEST_F(Cli, help_version_and_documentation) {
-  for (const char* program : {"qzo-train", "qzo-eval", "qzo-inspect", "qzo-replay", "qzo-bench"}) {
+  for (const char* program : {"qzo-train", "qzo-eval", "qzo-inspect", "qzo-replay", "qzo-bench", "qzo-quantize"}) {
     Outcome outcome = run(program, {"--help"});
     EXPECT_EQ(outcome.code, 0) << program;
     EXPECT_TRUE(contains(outcome.out, "Usage: " + std::string(program))) << outcome.out;

@@ -148,4 +148,34 @@ inline void write_tiny_format(std::string_view name, const std::filesystem::path
   io::write_safetensors(folder / "model.safetensors", list);
 }
 
+// The same model with plain weights of `dtype`, F32 (exactly what the codes stand for) or F16.
+inline void write_tiny_dense(const std::filesystem::path& gptq, const std::filesystem::path& folder,
+                             core::Dtype dtype = core::Dtype::kF32) {
+  const io::Checkpoint source = io::open_checkpoint(gptq);
+  std::filesystem::create_directories(folder);
+  for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
+    std::filesystem::copy_file(gptq / file, folder / file);
+  core::Json config = source.config;
+  config.erase("quantization_config");
+  std::ofstream(folder / "config.json") << config.dump(2);
+  constexpr std::string_view kCodes = ".qweight";
+  StoredTensors made;
+  std::vector<io::TensorToWrite> list;
+  for (const io::TensorEntry& entry : source.tensors.entries()) {
+    if (entry.name.ends_with(kCodes)) {
+      const std::string stem = entry.name.substr(0, entry.name.size() - kCodes.size());
+      const PackedLayer layer = read_gptq_layer(source.tensors, stem);
+      std::string bytes;
+      for (const float value : layer.expected())
+        bytes += dtype == core::Dtype::kF16 ? bytes_of(core::float_to_half(value)) : bytes_of(value);
+      made[stem + ".weight"] = {dtype, shape_of(layer.out, layer.in), bytes};
+    } else if (entry.name.ends_with(".weight")) {
+      list.push_back({entry.name, entry.dtype, entry.shape, entry.bytes});
+    }
+  }
+  for (const auto& [stored, tensor] : made)
+    list.push_back({stored, tensor.dtype, tensor.shape, std::as_bytes(std::span(tensor.bytes))});
+  io::write_safetensors(folder / "model.safetensors", list);
+}
+
 }  // namespace qzo::test

@@ -9,6 +9,7 @@ core::ExitCode train_command(int argc, const char* const* argv);
 core::ExitCode eval_command(int argc, const char* const* argv);
 core::ExitCode inspect_command(int argc, const char* const* argv);
 core::ExitCode replay_command(int argc, const char* const* argv);
+core::ExitCode quantize_command(int argc, const char* const* argv);
 core::ExitCode bench_command(int argc, const char* const* argv);
 
 }  // namespace qzo::cli

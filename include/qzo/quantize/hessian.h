@@ -1,0 +1,23 @@
+#pragma once
+// Mean of x^T x over the inputs of a linear layer: half the Hessian of its squared output error.
+
+#include <cstdint>
+
+#include <ATen/core/Tensor.h>
+
+namespace qzo::quantize {
+
+class Hessian {
+ public:
+  explicit Hessian(std::int64_t inputs);
+  // x [rows, K] fp32, contiguous. Summed in fp32. Same bits for any number of threads.
+  void add(const at::Tensor& x);
+  // [K, K] fp32, symmetric. InternalError before the first row.
+  [[nodiscard]] at::Tensor mean() const;
+
+ private:
+  at::Tensor sum_;  // [K, K], right of the diagonal panels' beginnings only
+  std::int64_t rows_ = 0;
+};
+
+}  // namespace qzo::quantize

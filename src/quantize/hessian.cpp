@@ -1,0 +1,37 @@
+#include "qzo/quantize/hessian.h"
+
+#include <algorithm>
+
+#include <ATen/ATen.h>
+
+#include "qzo/core/check.h"
+#include "qzo/core/thread_pool.h"
+
+namespace qzo::quantize {
+namespace {
+
+constexpr std::int64_t kPanel = 192;
+
+}  // namespace
+
+Hessian::Hessian(std::int64_t inputs) : sum_(at::zeros({inputs, inputs}, at::kFloat)) {}
+
+// Half of a symmetric matrix is enough: each panel of rows from its diagonal on.
+void Hessian::add(const at::Tensor& x) {
+  const std::int64_t inputs = sum_.size(0);
+  QZO_CHECK(x.dim() == 2 && x.size(1) == inputs && x.scalar_type() == at::kFloat, x.sizes());
+  core::parallel_for((inputs + kPanel - 1) / kPanel, [&](std::int64_t piece, int) {
+    const std::int64_t begin = piece * kPanel, width = std::min(kPanel, inputs - begin);
+    at::Tensor panel = sum_.narrow(0, begin, width).narrow(1, begin, inputs - begin);
+    panel.addmm_(x.narrow(1, begin, width).t(), x.narrow(1, begin, inputs - begin));
+  });
+  rows_ += x.size(0);
+}
+
+at::Tensor Hessian::mean() const {
+  QZO_CHECK(rows_ > 0, "no inputs were seen");
+  const at::Tensor upper = sum_.triu();
+  return (upper + upper.triu(1).t()).div_(static_cast<double>(rows_));
+}
+
+}  // namespace qzo::quantize
