@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 
+#include "qzo/cli/chat_prompt.h"
 #include "qzo/cli/environment.h"
 #include "qzo/cli/locate.h"
 #include "qzo/core/error.h"
@@ -147,7 +148,8 @@ Assembly assemble(config::LoadedConfig config) {
   stages.run([&] {
     if (out.tokenizer == nullptr || out.task.prompt.empty()) return;
     const std::uint64_t before = core::resident_bytes();
-    out.examples = load_examples(values.data, out.task, *out.tokenizer);
+    out.examples = load_examples(values.data, out.task, *out.tokenizer,
+                                 encode_options(values, *out.base.checkpoint, *out.tokenizer));
     out.measured.data = growth_since(before);
   });
   stages.finish();

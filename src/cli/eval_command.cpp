@@ -5,6 +5,7 @@
 
 #include "qzo/cli/arguments.h"
 #include "qzo/cli/assemble.h"
+#include "qzo/cli/chat_prompt.h"
 #include "qzo/cli/commands.h"
 #include "qzo/cli/environment.h"
 #include "qzo/cli/locate.h"
@@ -74,11 +75,10 @@ std::vector<double> probabilities(const std::vector<float>& scores) {
   return out;
 }
 
-void answer_own_example(const EvalArguments& arguments, const config::RunConfig& values,
+void answer_own_example(const EvalArguments& arguments, const tasks::EncodeOptions& options,
                         const tasks::ClassificationTask& task, const tokenizer::Tokenizer& tokenizer,
                         objectives::Classification& objective) {
-  const tasks::Example example =
-      tasks::encode_text(task, own_example(arguments, task), tokenizer, encode_options(values.data));
+  const tasks::Example example = tasks::encode_text(task, own_example(arguments, task), tokenizer, options);
   const std::vector<float> scores = objective.scores(std::span(&example, 1), true).at(0);
   const std::vector<double> shares = probabilities(scores);
   Table table({"answer", "label", "probability", "score"});
@@ -109,9 +109,9 @@ std::string predictions_csv(std::span<const tasks::Example> examples, const Scor
 
 void score_split(const EvalArguments& arguments, const config::LoadedConfig& config, const fs::path& checkpoint,
                  const tasks::ClassificationTask& task, const tokenizer::Tokenizer& tokenizer,
-                 objectives::Classification& objective) {
+                 const tasks::EncodeOptions& options, objectives::Classification& objective) {
   const config::RunConfig& values = config.values;
-  const auto examples = load_split(values.data, task, tokenizer, split_from(arguments.split));
+  const auto examples = load_split(values.data, task, tokenizer, options, split_from(arguments.split));
   ProgressReporter reporter(std::cerr, progress_style(arguments.quiet, false), terminal_columns());
   const Scores scores = score_examples(objective, examples, values.train.batch_size,
                                        [&](double share) { reporter.show_status("scoring: " + percent(share, 0)); });
@@ -149,10 +149,11 @@ ExitCode eval_command(int argc, const char* const* argv) {
   const LoadedModel loaded = load_model(checkpoint, quant_options(config.values));
   const auto tokenizer = load_tokenizer(*loaded.checkpoint, *loaded.model);
   objectives::Classification objective(*loaded.model, evaluation_options(config.values));
+  const tasks::EncodeOptions options = encode_options(config.values, *loaded.checkpoint, *tokenizer);
   if (arguments->text || !arguments->fields.empty()) {
-    answer_own_example(*arguments, config.values, task, *tokenizer, objective);
+    answer_own_example(*arguments, options, task, *tokenizer, objective);
   } else {
-    score_split(*arguments, config, checkpoint, task, *tokenizer, objective);
+    score_split(*arguments, config, checkpoint, task, *tokenizer, options, objective);
   }
   return ExitCode::kDone;
 }

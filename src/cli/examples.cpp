@@ -56,13 +56,12 @@ tasks::EncodeOptions encode_options(const config::DataConfig& data) {
   const tasks::Bos bos = data.bos == "none"     ? tasks::Bos::kNone
                          : data.bos == "always" ? tasks::Bos::kAlways
                                                 : tasks::Bos::kModel;
-  return {data.max_length, bos};
+  return {.max_length = data.max_length, .bos = bos};
 }
 
 Examples load_examples(const config::DataConfig& data, const tasks::ClassificationTask& task,
-                       const tokenizer::Tokenizer& tokenizer) {
+                       const tokenizer::Tokenizer& tokenizer, const tasks::EncodeOptions& options) {
   Examples out;
-  const tasks::EncodeOptions options = encode_options(data);
   const auto encode = [&](const data::Table& table, const Rows& rows) {
     return tasks::encode_all(task, table, rows, tokenizer, options, &out.counts);
   };
@@ -83,8 +82,8 @@ Examples load_examples(const config::DataConfig& data, const tasks::Classificati
 }
 
 std::vector<tasks::Example> load_split(const config::DataConfig& data, const tasks::ClassificationTask& task,
-                                       const tokenizer::Tokenizer& tokenizer, Split split) {
-  const tasks::EncodeOptions options = encode_options(data);
+                                       const tokenizer::Tokenizer& tokenizer, const tasks::EncodeOptions& options,
+                                       Split split) {
   if (split == Split::kTrain || (split == Split::kDev && data.dev.empty())) {
     const data::Table table = data::read_table(data.train);
     const data::Split rows = train_and_dev(data, table);

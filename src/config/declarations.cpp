@@ -153,7 +153,10 @@ void declare_task(std::vector<Field>& fields) {
            {.text = "One answer per label, appended to the prompt as it stands (mind the leading blank)."})
       .add("labels", &TaskConfig::labels,
            {.text = "Value of the label column for each candidate; empty = \"0\", \"1\", ..."})
-      .add("label_field", &TaskConfig::label_field, {.text = "Name of the label column."});
+      .add("label_field", &TaskConfig::label_field, {.text = "Name of the label column."})
+      .add("chat_template", &TaskConfig::chat_template,
+           {.text = "Whether the prompt is a user's message inside the checkpoint's own chat template and a candidate "
+                    "the beginning of the answer. BOS is then what the template says."});
 }
 
 void declare_output(std::vector<Field>& fields) {

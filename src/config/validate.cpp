@@ -22,6 +22,7 @@ class Rulebook {
     train();
     zo();
     task();
+    chat_template();
     paths();
     return std::move(problems_);
   }
@@ -127,6 +128,14 @@ class Rulebook {
     }
     if (task.label_field.empty())
       problems_.emplace_back("task.label_field is empty. Name the label column of the data.");
+  }
+
+  void chat_template() {
+    if (!usable({"task.chat_template", "data.bos"}) || !config_.values.task.chat_template) return;
+    if (config_.values.data.bos != "always") return;
+    problems_.emplace_back(
+        "data.bos is \"always\", but with task.chat_template the template says whether BOS stands in front. Remove "
+        "data.bos or task.chat_template.");
   }
 
   void paths() {

@@ -50,12 +50,12 @@ class Encoder {
   }
 
   [[nodiscard]] Example unlabelled(const Fields& fields, const std::string& where) const {
-    const std::string whole_prompt = prompt_.render(fields, where);
-    const Ids prompt = tokenizer_.encode(without_outer_blanks(whole_prompt));
+    const std::string whole_prompt = readable(prompt_.render(fields, where));
+    const Ids prompt = ids_of(whole_prompt);
     std::vector<Ids> wholes;
     std::size_t shared = prompt.size();
     for (const std::string& candidate : task_.candidates) {
-      const Ids& whole = wholes.emplace_back(tokenizer_.encode(without_outer_blanks(whole_prompt + candidate)));
+      const Ids& whole = wholes.emplace_back(ids_of(whole_prompt + candidate));
       if (whole.size() <= prompt.size()) {
         throw UserError(text(where, ": the candidate ", core::quoted(candidate),
                              " adds no token to the prompt, so there is nothing to score; change task.candidates or "
@@ -72,6 +72,13 @@ class Encoder {
   }
 
  private:
+  [[nodiscard]] std::string readable(const std::string& prompt) const {
+    return options_.wrap ? options_.wrap(std::string(without_outer_blanks(prompt))) : prompt;
+  }
+  [[nodiscard]] Ids ids_of(const std::string& whole) const {
+    return tokenizer_.encode(options_.wrap ? std::string_view(whole) : without_outer_blanks(whole));
+  }
+
   void add_candidate(Example& example, const Ids& whole, std::size_t shared, const std::string& where) const {
     Ids ids(whole.begin() + static_cast<std::ptrdiff_t>(shared), whole.end());
     const auto same = std::find(example.candidates.begin(), example.candidates.end(), ids);
@@ -88,8 +95,9 @@ class Encoder {
   [[nodiscard]] Ids cut(Ids prompt, const Example& example, const std::string& where) const {
     std::size_t longest = 0;
     for (const Ids& candidate : example.candidates) longest = std::max(longest, candidate.size());
-    const bool bos = options_.bos == Bos::kAlways ||
-                     (options_.bos == Bos::kModel && tokenizer_.adds_bos() && tokenizer_.bos().has_value());
+    const bool bos =
+        !options_.wrap && (options_.bos == Bos::kAlways ||
+                           (options_.bos == Bos::kModel && tokenizer_.adds_bos() && tokenizer_.bos().has_value()));
     if (prompt.empty() && !bos) {
       throw UserError(text(where,
                            ": nothing stands in front of the answer, neither a prompt nor BOS; check the fields of "
@@ -100,6 +108,11 @@ class Encoder {
       if (room < 1) {
         throw UserError(text(where, ": the answer has ", longest, " tokens and data.max_length is ",
                              options_.max_length, ", so nothing of the prompt would be left; raise data.max_length"));
+      }
+      if (options_.wrap) {
+        throw UserError(text(where, ": prompt and answer have ", prompt.size() + longest,
+                             " tokens in the chat template and ", "data.max_length is ", options_.max_length,
+                             "; a chat is not cut: raise data.max_length"));
       }
       prompt.erase(prompt.begin(), prompt.end() - room);
       if (counts_ != nullptr) ++counts_->truncated;

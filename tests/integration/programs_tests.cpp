@@ -207,6 +207,39 @@ TEST_F(Cli, own_text_gets_a_probability_for_each_answer) {
   EXPECT_EQ(run("qzo-eval", arguments).code, 2);
 }
 
+// The same as the prompt written out, in training, its evaluation and that of the export.
+TEST_F(Cli, chat_template_of_the_checkpoint) {
+  const fs::path chat = folder_ / "chat";
+  fs::copy(tiny() / "gptq", chat);
+  Json tokenizer = Json::parse(read(chat / "tokenizer_config.json"));
+  tokenizer["chat_template"] =
+      "{{ bos_token }}{% for message in messages %}{{ message.role }} : {{ message.content }} ,{% endfor %}"
+      "{% if add_generation_prompt %} so it was{% endif %}";
+  std::ofstream(chat / "tokenizer_config.json") << tokenizer;
+  const std::string model = "model.path=" + chat.string();
+  const std::vector<std::string> switched = {"--set", model, "--set", "task.chat_template=true"};
+  Outcome outcome = run("qzo-train", training("tiny.json", "chatted", switched));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  outcome =
+      run("qzo-train", training("tiny.json", "written",
+                                {"--set", model, "--set", "task.prompt=user : {text} . overall it was , so it was"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json held_out = Json::parse(read(folder_ / "chatted/held_out.json"));
+  EXPECT_EQ(held_out, Json::parse(read(folder_ / "written/held_out.json")));
+  outcome = run("qzo-eval", {"--model", path("chatted"), "--json", path("eval.json")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(Json::parse(read(folder_ / "eval.json"))["metrics"], held_out["tuned"]);
+
+  outcome = run("qzo-train", training("tiny.json", "none", {"--set", "task.chat_template=true"}));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_TRUE(contains(outcome.err, "has no chat template")) << outcome.err;
+  std::vector<std::string> twice = switched;
+  twice.insert(twice.end(), {"--set", "data.bos=always"});
+  outcome = run("qzo-train", training("tiny.json", "none", twice));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_TRUE(contains(outcome.err, "Remove data.bos or task.chat_template")) << outcome.err;
+}
+
 TEST_F(Cli, inspect_lists_formats_scales_and_tokenizer) {
   const Outcome outcome = run("qzo-inspect", {(tiny() / "tiny.gguf").string()});
   ASSERT_EQ(outcome.code, 0) << outcome.err;

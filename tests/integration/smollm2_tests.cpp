@@ -103,5 +103,23 @@ TEST_F(SmolLm2, a_short_training_lowers_the_loss_and_changes_scales_only) {
   EXPECT_TRUE(contains(outcome.out, "verdict: scales only")) << outcome.out;
 }
 
+// The template inside the GGUF file, beside its text as transformers renders it.
+TEST_F(SmolLm2, chat_template_is_the_prompt_written_out) {
+  const auto answer = [&](const std::string& setting) {
+    std::vector<std::string> arguments = {"--model", model().string(),        "--config", recipe("quickstart.json"),
+                                          "--text",  "a warm , funny film .", "--set",    setting};
+    const Outcome outcome = run("qzo-eval", arguments);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return outcome.out;
+  };
+  const std::string prompt = Json::parse(read(recipe("quickstart.json")))["task"]["prompt"];
+  const std::string chatted = answer("task.chat_template=true");
+  EXPECT_EQ(chatted,
+            answer("task.prompt=<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging "
+                   "Face<|im_end|>\n<|im_start|>user\n" +
+                   prompt + "<|im_end|>\n<|im_start|>assistant\n"));
+  EXPECT_NE(chatted, answer("task.chat_template=false"));
+}
+
 }  // namespace
 }  // namespace qzo::tests

@@ -60,6 +60,7 @@ struct TaskConfig {
   std::string prompt;
   std::vector<std::string> candidates, labels;
   std::string label_field = "label";
+  bool chat_template = false;  // the prompt inside the checkpoint's own chat template
 };
 
 struct OutputConfig {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -45,6 +46,9 @@ struct EncodeOptions {
   std::int64_t max_length =
       2048;  // prompt + longest candidate; the prompt is cut from the left, BOS and answer are kept
   Bos bos = Bos::kModel;
+  // Empty, or what the model reads in place of a prompt: the prompt inside its chat template, with every special token,
+  // ending where the answer begins. Then BOS is not added and nothing is cut, as the template would lose its head.
+  std::function<std::string(const std::string& prompt)> wrap = {};
 };
 
 struct EncodeCounts {
@@ -54,14 +58,15 @@ struct EncodeCounts {
 
 // MeZO's rules. Of the prompt and of each prompt + candidate, spaces at both ends and all blanks in front are dropped
 // before they are encoded ("Answer: " + "yes" gives "Answer:" and "Answer: yes"). A candidate has as many tokens as its
-// text adds to the prompt's; the last so many are scored.
+// text adds to the prompt's; the last so many are scored. Inside a chat template (options.wrap) the prompt alone is
+// stripped.
 //
 // If a tokenizer merges the end of the prompt with the beginning of a candidate, the prompt's ids are no prefix of the
 // whole. Then `prompt` ends where all encodings of the example still agree, the candidates carry the rest, and
 // `unscored` says how much of it is context: each candidate is read as the tokenizer wrote it.
 //
 // UserError with file and line: field missing, label unknown, no answer token left, two candidates of the same ids,
-// max_length too small for the answer.
+// max_length too small for the answer, or for a prompt that must not be cut.
 Example encode(const ClassificationTask& task, const data::Row& row, const std::filesystem::path& file,
                const tokenizer::Tokenizer& tokenizer, const EncodeOptions& options, EncodeCounts* counts = nullptr);
 std::vector<Example> encode_all(const ClassificationTask& task, const data::Table& table,

@@ -61,7 +61,7 @@ class ExamplesTest : public testing::Test {
 };
 
 TEST_F(ExamplesTest, train_and_dev_follow_the_rule_of_mezo) {
-  const Examples examples = load_examples(data_, task_, tokenizer_);
+  const Examples examples = load_examples(data_, task_, tokenizer_, encode_options(data_));
   const auto order = qzo::data::legacy_permutation(0, 20);
   ASSERT_EQ(examples.train.size(), 6u);
   ASSERT_EQ(examples.dev.size(), 4u);
@@ -73,36 +73,36 @@ TEST_F(ExamplesTest, train_and_dev_follow_the_rule_of_mezo) {
 
 TEST_F(ExamplesTest, a_test_file_gives_at_most_num_test_rows) {
   data_.test = folder_ / "test.csv";
-  EXPECT_EQ(load_examples(data_, task_, tokenizer_).test.size(), 5u);
+  EXPECT_EQ(load_examples(data_, task_, tokenizer_, encode_options(data_)).test.size(), 5u);
   data_.num_test = 100;
-  EXPECT_EQ(load_examples(data_, task_, tokenizer_).test.size(), 8u);
+  EXPECT_EQ(load_examples(data_, task_, tokenizer_, encode_options(data_)).test.size(), 8u);
 }
 
 TEST_F(ExamplesTest, a_dev_file_replaces_the_tail_of_the_train_file) {
   data_.dev = folder_ / "test.csv";
   data_.num_train = 18;
-  const Examples examples = load_examples(data_, task_, tokenizer_);
+  const Examples examples = load_examples(data_, task_, tokenizer_, encode_options(data_));
   EXPECT_EQ(examples.train.size(), 18u);
   EXPECT_EQ(examples.dev.size(), 4u);
 }
 
 TEST_F(ExamplesTest, load_split_is_the_same_part) {
   data_.test = folder_ / "test.csv";
-  const Examples examples = load_examples(data_, task_, tokenizer_);
+  const Examples examples = load_examples(data_, task_, tokenizer_, encode_options(data_));
   for (const auto& [split, part] : {std::pair{Split::kTrain, &examples.train}, std::pair{Split::kDev, &examples.dev},
                                     std::pair{Split::kTest, &examples.test}}) {
-    const auto loaded = load_split(data_, task_, tokenizer_, split);
+    const auto loaded = load_split(data_, task_, tokenizer_, encode_options(data_), split);
     ASSERT_EQ(loaded.size(), part->size());
     for (std::size_t i = 0; i < loaded.size(); ++i) EXPECT_EQ(loaded[i].prompt, (*part)[i].prompt);
   }
   data_.test.clear();
-  EXPECT_THROW(load_split(data_, task_, tokenizer_, Split::kTest), qzo::core::UserError);
+  EXPECT_THROW(load_split(data_, task_, tokenizer_, encode_options(data_), Split::kTest), qzo::core::UserError);
 }
 
 TEST_F(ExamplesTest, too_few_rows_are_an_error_that_names_the_file) {
   data_.num_train = 17;
   try {
-    load_examples(data_, task_, tokenizer_);
+    load_examples(data_, task_, tokenizer_, encode_options(data_));
     FAIL();
   } catch (const qzo::core::UserError& error) {
     EXPECT_NE(std::string(error.what()).find("train.csv"), std::string::npos) << error.what();
@@ -110,10 +110,10 @@ TEST_F(ExamplesTest, too_few_rows_are_an_error_that_names_the_file) {
 }
 
 TEST_F(ExamplesTest, hash_sees_ids_labels_and_order_but_not_the_place) {
-  const Examples examples = load_examples(data_, task_, tokenizer_);
+  const Examples examples = load_examples(data_, task_, tokenizer_, encode_options(data_));
   fs::rename(folder_ / "train.csv", folder_ / "moved.csv");
   data_.train = folder_ / "moved.csv";
-  Examples other = load_examples(data_, task_, tokenizer_);
+  Examples other = load_examples(data_, task_, tokenizer_, encode_options(data_));
   EXPECT_EQ(examples_hash(examples), examples_hash(other));
   std::swap(other.train[0], other.train[1]);
   EXPECT_NE(examples_hash(examples), examples_hash(other));

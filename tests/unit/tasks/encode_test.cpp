@@ -224,5 +224,24 @@ TEST(Builtin, sst2) {
   expect_user_error([] { return builtin_task("sst3"); }, {"\"sst3\"", "sst2", "task.prompt"});
 }
 
+// The prompt is stripped, the chat around it is not; BOS is the template's affair; a chat is never cut.
+TEST(Encode, inside_a_chat_template) {
+  GreedyTokenizer tokenizer;
+  tokenizer.puts_bos = true;
+  EncodeOptions options = {.max_length = 15,
+                           .wrap = [](const std::string& prompt) { return " <u>" + prompt + "<a> \n"; }};
+  const data::Row fields = row({{"x", "q"}, {"label", "1"}});
+  const Example example = encode(task(" {x}: ", {"no", " yes"}), fields, "t.tsv", tokenizer, options);
+  EXPECT_EQ(example.prompt, tokenizer.encode(" <u>q:<a> \n"));
+  EXPECT_EQ(example.candidates, (std::vector<Ids>{{'n', 'o'}, {' ', 'y', 'e', 's'}}));
+  EXPECT_EQ(example.label, 1);
+  options.max_length = 14;
+  expect_user_error(
+      [&] {
+        encode(task("{x}:", {"no", " yes"}), fields, "t.tsv", tokenizer, options);
+      },
+      {"t.tsv:7", "15 tokens in the chat template", "data.max_length is 14"});
+}
+
 }  // namespace
 }  // namespace qzo::tasks
