@@ -82,6 +82,27 @@ struct Avx512Lanes {
     const __m128i pairs = _mm_maddubs_epi16(_mm512_cvtepi32_epi8(a.v), _mm_set1_epi16(0x1001));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(pairs, pairs));
   }
+  static void store_nibbles4(std::uint8_t* p, const Words (&a)[4]) {
+    // Bytes of a lane: its four codes. Odd lanes move into the upper nibbles of even ones, whose bytes are then sorted.
+    const __m512i low = _mm512_or_si512(a[0].v, _mm512_slli_epi32(a[1].v, 8));
+    const __m512i high = _mm512_or_si512(_mm512_slli_epi32(a[2].v, 16), _mm512_slli_epi32(a[3].v, 24));
+    const __m512i all = _mm512_or_si512(low, high);
+    const __m256i pairs = _mm512_cvtepi64_epi32(_mm512_or_si512(all, _mm512_srli_epi64(all, 28)));
+    const __m256i transpose = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,  //
+                                               0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(pairs, transpose), order));
+  }
+  static Words merge(Words mask, Words a, Words b) { return {_mm512_ternarylogic_epi32(mask.v, a.v, b.v, 0xCA)}; }
+  static bool any(Words a) { return _mm512_test_epi32_mask(a.v, a.v) != 0; }
+  static Floats most_magnitude(Floats a, Floats b) { return {_mm512_range_ps(a.v, b.v, 0x0B)}; }
+  static Floats least_magnitude(Floats a, Floats b) { return {_mm512_range_ps(a.v, b.v, 0x0A)}; }
+  static Floats from_nearest(Floats a) { return {_mm512_reduce_ps(a.v, 0x08)}; }
+  static Words nearest_signed(Floats a) { return {_mm512_cvtps_epi32(a.v)}; }
+  static Floats lookup_pair(Floats low, Floats high, Words codes) {
+    return {_mm512_permutex2var_ps(low.v, codes.v, high.v)};
+  }
   static Floats lookup(Floats table, Words codes) { return {_mm512_permutexvar_ps(codes.v, table.v)}; }
 
  private:

@@ -144,6 +144,38 @@ struct PortableLanes {
   static void store_nibbles(std::uint8_t* p, const Words& a) {
     for (int i = 0; i < 8; ++i) p[i] = static_cast<std::uint8_t>(a.v[2 * i] | a.v[2 * i + 1] << 4);
   }
+  // Four of them: 32 bytes.
+  static void store_nibbles4(std::uint8_t* p, const Words (&a)[4]) {
+    for (int i = 0; i < 4; ++i) store_nibbles(p + 8 * i, a[i]);
+  }
+  // Bits of a where the mask has ones, of b elsewhere.
+  static Words merge(const Words& mask, const Words& a, const Words& b) {
+    return each_word([&](int i) { return (a.v[i] & mask.v[i]) | (b.v[i] & ~mask.v[i]); });
+  }
+  static bool any(const Words& a) {
+    for (const std::uint32_t word : a.v)
+      if (word != 0) return true;
+    return false;
+  }
+  // The larger and the smaller of two magnitudes, not of a NaN; which sign the result has is open.
+  static Floats most_magnitude(const Floats& a, const Floats& b) {
+    return each([&](int i) { return std::fabs(b.v[i]) > std::fabs(a.v[i]) ? std::fabs(b.v[i]) : std::fabs(a.v[i]); });
+  }
+  static Floats least_magnitude(const Floats& a, const Floats& b) {
+    return each([&](int i) { return std::fabs(b.v[i]) < std::fabs(a.v[i]) ? std::fabs(b.v[i]) : std::fabs(a.v[i]); });
+  }
+  // Distance from the nearest integer, and that integer; ties to even. The values must fit.
+  static Floats from_nearest(const Floats& a) {
+    return each([&](int i) { return a.v[i] - __builtin_rintf(a.v[i]); });
+  }
+  static Words nearest_signed(const Floats& a) {
+    return each_word(
+        [&](int i) { return static_cast<std::uint32_t>(static_cast<std::int32_t>(__builtin_rintf(a.v[i]))); });
+  }
+  // (low, high)[low five bits of the lane].
+  static Floats lookup_pair(const Floats& low, const Floats& high, const Words& codes) {
+    return each([&](int i) { return (codes.v[i] & 16U) == 0 ? low.v[codes.v[i] & 15U] : high.v[codes.v[i] & 15U]; });
+  }
   // table[low four bits of the lane].
   static Floats lookup(const Floats& table, const Words& codes) {
     return each([&](int i) { return table.v[codes.v[i] & 15U]; });

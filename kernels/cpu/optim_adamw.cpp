@@ -7,6 +7,7 @@
 #include "qzo/core/check.h"
 #include "qzo/kernels/optim_step.h"
 
+#include "cpu/optim_nibbles.h"
 #include "cpu/optim_rank1.h"
 
 namespace qzo::kernels {
@@ -30,8 +31,17 @@ void raise_scales(const AdamwTensor& tensor, const AdamwChunk& rule, const Piece
 }
 
 void update(const AdamwTensor& tensor, const AdamwChunk& rule, const Piece& piece, const StepRounding& rounding,
-            const float* raised) {
-  for_each_chunk(piece, [&](std::int64_t first, std::int64_t count) {
+            const RaisedScales& raised) {
+  const bool rank1 = is_rank1(tensor.v);
+  Piece rest = piece;
+  if (has_signed_nibbles(tensor.m) && has_linear_nibbles(tensor.v) && (!rank1 || raised.usable)) {
+    const std::int64_t whole = piece.count / kNibbleBlock * kNibbleBlock;
+    adamw_nibbles(tensor.parameter, tensor.m, tensor.v, rule, {piece.tensor, piece.first, whole}, rounding,
+                  rank1 ? &raised : nullptr);
+    rest.first += whole;
+    rest.count -= whole;
+  }
+  for_each_chunk(rest, [&](std::int64_t first, std::int64_t count) {
     const GradientChunk g(tensor.parameter, first, count);
     WeightChunk theta(tensor.parameter, first, count);
     StateChunk m(tensor.m, first, count), v(tensor.v, first, count);
@@ -46,7 +56,7 @@ void update(const AdamwTensor& tensor, const AdamwChunk& rule, const Piece& piec
     active_optim().adamw(chunk);
     theta.write_back(rounding);
     m.encode(nullptr, rounding.key, tensor.parameter.id, RoundingPurpose::kFirstMoment);
-    v.encode(raised, rounding.key, tensor.parameter.id, RoundingPurpose::kSecondMoment);
+    v.encode(rank1 ? raised.scales.data() : nullptr, rounding.key, tensor.parameter.id, RoundingPurpose::kSecondMoment);
   });
 }
 
@@ -67,7 +77,7 @@ AdamwChunk adamw_constants(const AdamwRule& rule, double decay, double step, dou
 
 void adamw_step(std::span<const AdamwTensor> tensors, const AdamwRule& rule, const StepRounding& rounding) {
   std::vector<AdamwChunk> constants;
-  std::vector<std::vector<float>> raised(tensors.size());
+  std::vector<RaisedScales> raised(tensors.size());
   std::vector<Piece> pieces, rank1_pieces;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const AdamwTensor& tensor = tensors[i];
@@ -75,17 +85,18 @@ void adamw_step(std::span<const AdamwTensor> tensors, const AdamwRule& rule, con
     constants.push_back(adamw_constants(rule, tensor.decay, tensor.step, tensor.root));
     add_pieces(i, tensor.parameter.count, pieces);
     if (!is_rank1(tensor.v)) continue;
-    raised[i].resize(static_cast<std::size_t>(state_layout(tensor.v.codec, tensor.v.shape).scales));
+    raised[i].scales.resize(static_cast<std::size_t>(state_layout(tensor.v.codec, tensor.v.shape).scales));
     add_pieces(i, tensor.parameter.count, rank1_pieces);
   }
   for_each_piece(rank1_pieces, [&](std::size_t, const Piece& piece) {
-    raise_scales(tensors[piece.tensor], constants[piece.tensor], piece, raised[piece.tensor].data());
+    raise_scales(tensors[piece.tensor], constants[piece.tensor], piece, raised[piece.tensor].scales.data());
   });
+  for (RaisedScales& scales : raised) scales.set_factors();
   for_each_piece(pieces, [&](std::size_t, const Piece& piece) {
-    const std::vector<float>& scales = raised[piece.tensor];
-    update(tensors[piece.tensor], constants[piece.tensor], piece, rounding, scales.empty() ? nullptr : scales.data());
+    update(tensors[piece.tensor], constants[piece.tensor], piece, rounding, raised[piece.tensor]);
   });
-  for (std::size_t i = 0; i < tensors.size(); ++i) std::copy(raised[i].begin(), raised[i].end(), tensors[i].v.scales);
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    std::copy(raised[i].scales.begin(), raised[i].scales.end(), tensors[i].v.scales);
 }
 
 bool gradients_finite(std::span<const ParameterView> parameters) {

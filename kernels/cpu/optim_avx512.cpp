@@ -1,5 +1,5 @@
 #include "cpu/lanes_avx512.h"
-#include "cpu/optim_body.h"
+#include "cpu/optim_variant_body.h"
 
 namespace qzo::kernels {
 

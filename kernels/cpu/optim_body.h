@@ -64,6 +64,10 @@ inline void bounded_row(const float* last, float bound, std::int64_t count, floa
   for (std::int64_t i = 0; i < count; ++i) out[i] = last[i] < bound ? last[i] : bound;
 }
 
+inline void bounded_below_row(const float* last, float bound, std::int64_t count, float* out) {
+  for (std::int64_t i = 0; i < count; ++i) out[i] = last[i] > bound ? last[i] : bound;
+}
+
 // Magnitudes as integers, whose maximum may be taken in any order.
 inline float raise_row(const float* x, std::int64_t count, float* last) {
   std::int32_t most = 0;
@@ -133,12 +137,6 @@ inline void narrow_row(const float* x, std::int64_t count, const std::uint32_t* 
     out[i] = static_cast<std::uint16_t>(magnitude > 0x7F800000U ? (bits >> 16) | 0x40U : rounded >> 16);
   }
 }
-
-template <class L>
-inline constexpr OptimVariant kOptimVariant{
-    &decode_chunk<L>,     &encode_chunk<L>, &adamw_chunk<L>, &second_moment_chunk<L>, &sgd_chunk<L>,
-    &bounded_row,         &raise_row,       &scaled_row,     &add_squares_row,        &finite_row,
-    &finite_bfloat16_row, &widen_row,       &narrow_row};
 
 }  // namespace
 }  // namespace qzo::kernels

@@ -83,6 +83,19 @@ void WeightChunk::write_back(const StepRounding& rounding) const {
                         static_cast<std::uint16_t*>(parameter_.values) + first_);
 }
 
+CodeChunk code_chunk(const StateView& state, std::int64_t first, std::int64_t count) {
+  CodeChunk chunk;
+  chunk.book = &code_book(state.codec.table, state.codec.bits);
+  chunk.codes = state.codes + (state.codec.bits == 8 ? first : first / 2);
+  chunk.count = count;
+  chunk.grid = state.rounding == StateRounding::kGrid;
+  if (!is_rank1(state)) {
+    chunk.block = state.codec.block;
+    chunk.block_scales = state.scales + first / state.codec.block;
+  }
+  return chunk;
+}
+
 StateChunk::StateChunk(const StateView& state, std::int64_t first, std::int64_t count)
     : state_(state), first_(first), count_(count) {
   data_ = buffer_.data();
@@ -90,16 +103,8 @@ StateChunk::StateChunk(const StateView& state, std::int64_t first, std::int64_t 
     data_ = staged(core::Dtype::kF32, state.values, first, count, buffer_);
     return;
   }
-  codes_.book = &code_book(state.codec.table, state.codec.bits);
-  codes_.codes = state.codes + (state.codec.bits == 8 ? first : first / 2);
-  codes_.count = count;
-  codes_.grid = state.rounding == StateRounding::kGrid;
-  if (is_rank1(state)) {
-    codes_.scales = scales_.data();
-  } else {
-    codes_.block = state.codec.block;
-    codes_.block_scales = state.scales + first / state.codec.block;
-  }
+  codes_ = code_chunk(state, first, count);
+  if (is_rank1(state)) codes_.scales = scales_.data();
 }
 
 void StateChunk::load() {

@@ -69,6 +69,9 @@ class WeightChunk {
   float* data_;
 };
 
+// Codes and scales of elements [first, first + count) of a quantized state; rank-1 scales are left to the caller.
+CodeChunk code_chunk(const StateView& state, std::int64_t first, std::int64_t count);
+
 // A state, decoded. Rank-1 states are decoded with the scales they have and encoded with `raised` ones.
 class StateChunk {
  public:

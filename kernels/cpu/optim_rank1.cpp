@@ -31,6 +31,21 @@ void for_each_leading(std::span<const std::int64_t> shape, Float* scales, std::i
   }
 }
 
+// visit(row, entries of the last axis, offset in the range, length) for the parts of rows that make up a range.
+template <class Visit>
+void for_each_row(std::span<const std::int64_t> shape, const float* scales, std::int64_t first, std::int64_t count,
+                  const Visit& visit) {
+  const std::int64_t last = shape.back();
+  const float* last_scales = scales;
+  for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) last_scales += shape[axis];
+  for (std::int64_t done = 0; done < count;) {
+    const std::int64_t column = (first + done) % last;
+    const std::int64_t length = std::min(count - done, last - column);
+    visit((first + done) / last, last_scales + column, done, length);
+    done += length;
+  }
+}
+
 }  // namespace
 
 bool is_rank1(const StateView& state) {
@@ -40,18 +55,25 @@ bool is_rank1(const StateView& state) {
 void rank1_scales(std::span<const std::int64_t> shape, const float* scales, std::int64_t first, std::int64_t count,
                   float* out) {
   const OptimVariant& variant = active_optim();
-  const std::int64_t last = shape.back();
-  const float* last_scales = scales;
-  for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) last_scales += shape[axis];
-  for (std::int64_t done = 0; done < count;) {
-    const std::int64_t column = (first + done) % last;
-    const std::int64_t length = std::min(count - done, last - column);
-    float bound = std::numeric_limits<float>::infinity();
-    for_each_leading(shape, scales, (first + done) / last, [&](float scale) { bound = std::min(bound, scale); });
-    variant.bounded(last_scales + column, bound, length, out + done);
-    done += length;
-  }
+  for_each_row(shape, scales, first, count,
+               [&](std::int64_t row, const float* last, std::int64_t from, std::int64_t length) {
+                 float bound = std::numeric_limits<float>::infinity();
+                 for_each_leading(shape, scales, row, [&](float scale) { bound = std::min(bound, scale); });
+                 variant.bounded(last, bound, length, out + from);
+               });
   for (std::int64_t i = count; i % 16 != 0; ++i) out[i] = 0;
+}
+
+void rank1_reciprocals(std::span<const std::int64_t> shape, const float* reciprocals, std::int64_t first,
+                       std::int64_t count, float* out) {
+  const OptimVariant& variant = active_optim();
+  for_each_row(shape, reciprocals, first, count,
+               [&](std::int64_t row, const float* last, std::int64_t from, std::int64_t length) {
+                 float bound = 0;
+                 for_each_leading(shape, reciprocals, row,
+                                  [&](float reciprocal) { bound = std::max(bound, reciprocal); });
+                 variant.bounded_below(last, bound, length, out + from);
+               });
 }
 
 Rank1Raise::Rank1Raise(std::span<const std::int64_t> shape, float* scales, std::int64_t piece_first,

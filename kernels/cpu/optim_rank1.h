@@ -15,6 +15,10 @@ bool is_rank1(const StateView& state);
 void rank1_scales(std::span<const std::int64_t> shape, const float* scales, std::int64_t first, std::int64_t count,
                   float* out);
 
+// The same with the largest over the axes, and without padding: for reciprocals of scales.
+void rank1_reciprocals(std::span<const std::int64_t> shape, const float* reciprocals, std::int64_t first,
+                       std::int64_t count, float* out);
+
 // Raises the scales of a tensor, shared by threads, to the |x| of one piece of it. Those of the last axis are collected
 // in the piece and merged by finish().
 class Rank1Raise {

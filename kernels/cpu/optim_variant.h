@@ -10,6 +10,10 @@
 namespace qzo::kernels {
 
 inline constexpr std::int64_t kOptimChunk = 1024;
+inline constexpr std::int64_t kNibbleBlock = 128;
+
+// Whether products with the reciprocal of a scale can stand for quotients.
+inline bool has_reciprocal(float scale) { return scale >= 0x1p-100F && scale <= 0x1p100F; }
 
 struct CodeChunk {
   const CodeBook* book = nullptr;
@@ -33,6 +37,15 @@ struct AdamwChunk {
   bool v_given = false;  // v is this step's already
 };
 
+// 4-bit moments for adamw_nibbles: m signed dynamic exponent in blocks of 128, to nearest; v linear, in blocks of 128
+// to nearest, or rank-1, or given as numbers.
+enum class SecondMoment : std::uint8_t { kBlock, kRank1, kGiven };
+struct NibbleChunk {
+  CodeChunk m, v;
+  const float* raised = nullptr;   // rank-1: new scale of each element
+  const float* factors = nullptr;  // and 16 / it
+};
+
 struct SgdChunk {
   float* theta = nullptr;
   const float* g = nullptr;
@@ -46,11 +59,15 @@ struct OptimVariant {
   void (*decode)(const CodeChunk& chunk, float* out);
   void (*encode)(const CodeChunk& chunk, const float* x);
   void (*adamw)(const AdamwChunk& chunk);
+  // decode, adamw and encode of whole blocks of 128 in one pass, with the same bits; any number of them.
+  void (*adamw_nibbles)(const AdamwChunk& chunk, const NibbleChunk& moments);
   // v = beta2 v + rest2 g^2 with the bits of adamw.
   void (*second_moment)(const AdamwChunk& chunk);
   void (*sgd)(const SgdChunk& chunk);
-  // out[i] = min(bound, last[i]); last[i] = max(last[i], |x[i]|), returning max |x|; out[i] = a * last[i]. Any count.
+  // out[i] = min(bound, last[i]); out[i] = max(bound, last[i]); last[i] = max(last[i], |x[i]|), returning max |x|;
+  // out[i] = a * last[i]. Any count.
   void (*bounded)(const float* last, float bound, std::int64_t count, float* out);
+  void (*bounded_below)(const float* last, float bound, std::int64_t count, float* out);
   float (*raise)(const float* x, std::int64_t count, float* last);
   void (*scaled)(const float* last, float a, std::int64_t count, float* out);
   // sums[i] += (double) (x[i]^2 + offset); returns their sum over the segment.

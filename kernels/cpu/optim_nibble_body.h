@@ -1,0 +1,212 @@
+#pragma once
+// AdamW on 4-bit moments in one pass: a block of 128 elements is decoded, updated and, while the next one is updated,
+// encoded. The bits are those of decode_chunk, adamw_chunk and encode_chunk one after the other.
+//
+// No division finds a code. A quotient is a product with the reciprocal of the scale, right to some units of the last
+// place, and a block in which a quotient comes that close to a midpoint is encoded again by encode_chunk. So is a block
+// whose scale is 0 or so small or large that the reciprocal says nothing.
+
+#include "cpu/optim_body.h"
+
+namespace qzo::kernels {
+namespace {
+
+// Codes of the signed table. The magnitude n is mapped to w = kSlope n + kOffset, whose exponent and first bit of the
+// fraction number eleven cells, none of which holds two midpoints; cell and sign choose the midpoint to compare with.
+template <class L>
+struct SignedCells {
+  static constexpr float kSlope = 1.15F, kOffset = 0x1p-5F;
+  static constexpr float kDoubt = 1e-6F;  // w and its midpoint are off by less than 3e-7
+  static constexpr int kFirstCell = 0x3D000000 >> 22, kLastCell = 0x3F800000 >> 22;
+
+  explicit SignedCells(const CodeBook& book) {
+    alignas(64) float middle[32];
+    alignas(64) std::uint32_t near[32];
+    for (int i = 0; i < 32; ++i) middle[i] = 8, near[i] = 0;
+    for (int sign = 0; sign < 2; ++sign) {
+      int code = 7;
+      for (int cell = kFirstCell; cell <= kLastCell; ++cell) {
+        const int slot = (cell & 15) + 16 * sign;
+        near[slot] = static_cast<std::uint32_t>(sign == 0 ? code + 1 : code);
+        if (code == (sign == 0 ? 15 : 0)) continue;
+        const float n = book.midpoints[static_cast<std::size_t>(sign == 0 ? code : code - 1)];
+        const float w = __builtin_fmaf(n < 0 ? -n : n, kSlope, kOffset);
+        if (static_cast<int>(__builtin_bit_cast(std::uint32_t, w) >> 22) != cell) continue;
+        middle[slot] = w;
+        code += sign == 0 ? 1 : -1;
+      }
+    }
+    for (int i = 0; i < 2; ++i) {
+      middles[i] = L::load(middle + 16 * i);
+      codes[i] = L::float_of(L::load_words(near + 16 * i));
+    }
+  }
+  // `factor`: kSlope / scale. `closest` falls to the smallest distance to a midpoint.
+  typename L::Words operator()(typename L::Floats x, typename L::Floats factor, typename L::Floats& closest) const {
+    const auto bits = L::bits_of(x);
+    const auto magnitude = L::float_of(L::bit_and(bits, L::broadcast_word(0x7FFFFFFFU)));
+    const auto w = L::fma(magnitude, factor, L::broadcast(kOffset));
+    const auto slot = L::merge(L::broadcast_word(15), L::shift_right(L::bits_of(w), 22), L::shift_right(bits, 27));
+    const auto distance = L::sub(w, L::lookup_pair(middles[0], middles[1], slot));
+    closest = L::least_magnitude(closest, distance);
+    // Above 0 and not past the midpoint, or below 0 and past it: one less.
+    const auto less = L::shift_right_signed(L::bit_xor(L::bits_of(distance), bits), 31);
+    return L::add(L::bits_of(L::lookup_pair(codes[0], codes[1], slot)), less);
+  }
+  typename L::Floats middles[2], codes[2];
+};
+
+// Codes of the linear table: midpoints (i + 1.5) / 16, so the code is the integer next to 16 n - 1.
+struct LinearSteps {
+  static constexpr float kSlope = 16;
+  static constexpr float kDoubt = 0.5F - 4e-6F;  // 16 n - 1 is off by less than 2e-6
+  // `factor`: kSlope / scale. `furthest` rises to the largest distance to an integer. An infinite factor, of scale 0,
+  // gives the last code.
+  template <class L>
+  static typename L::Words code(typename L::Floats x, typename L::Floats factor, typename L::Floats& furthest) {
+    auto steps = L::fma(x, factor, L::broadcast(-1.0F));
+    steps = L::max(L::min(steps, L::broadcast(15.0F)), L::zero());
+    furthest = L::most_magnitude(furthest, L::from_nearest(steps));
+    return L::nearest_signed(steps);
+  }
+};
+
+// Encodes block `block` of a chunk again, with divisions.
+template <class L>
+void encode_block(const CodeChunk& chunk, std::int64_t block, const float* scales, const float* x) {
+  CodeChunk one = chunk;
+  one.codes += block * kNibbleBlock / 2;
+  one.count = kNibbleBlock;
+  if (scales != nullptr) {
+    one.scales = scales + block * kNibbleBlock;
+  } else {
+    one.block_scales += block;
+  }
+  encode_chunk<L>(one, x);
+}
+
+template <class L, SecondMoment kSecond>
+class NibbleStep {
+ public:
+  explicit NibbleStep(const AdamwChunk& rule, const NibbleChunk& moments)
+      : c_(rule), moments_(moments), cells_(*moments.m.book), table_m_(L::load(moments.m.book->values.data())) {
+    if constexpr (kSecond != SecondMoment::kGiven) table_v_ = L::load(moments.v.book->values.data());
+  }
+  void run() {
+    const std::int64_t blocks = c_.count / kNibbleBlock;
+    if (blocks == 0) return;
+    pass<true, false>(0);
+    for (std::int64_t block = 1; block < blocks; ++block) pass<true, true>(block);
+    pass<false, true>(blocks);
+  }
+
+ private:
+  using Floats = typename L::Floats;
+  using Words = typename L::Words;
+  static constexpr bool kBlock = kSecond == SecondMoment::kBlock, kRank1 = kSecond == SecondMoment::kRank1;
+  static constexpr bool kGiven = kSecond == SecondMoment::kGiven;
+
+  struct Fresh {  // moments of a block, not encoded yet
+    alignas(64) float m[kNibbleBlock];
+    alignas(64) float v[kNibbleBlock];
+    float scale_m = 0, scale_v = 0;
+  };
+
+  // Updates `block` and encodes the one before it.
+  template <bool kUpdate, bool kEncode>
+  inline __attribute__((always_inline)) void pass(std::int64_t block) {
+    Fresh& fresh = fresh_[block % 2];
+    const Fresh& done = fresh_[(block + 1) % 2];
+    const std::int64_t first = block * kNibbleBlock, before = first - kNibbleBlock;
+    auto decode_m = table_m_, decode_v = table_v_;
+    auto most_m = L::zero(), most_v = L::zero();
+    if constexpr (kUpdate) {
+      decode_m = L::mul(table_m_, L::broadcast(moments_.m.block_scales[block]));
+      if constexpr (kBlock) decode_v = L::mul(table_v_, L::broadcast(moments_.v.block_scales[block]));
+    }
+    auto closest_m = L::broadcast(8.0F), furthest_v = L::zero();
+    auto factor_m = L::zero(), factor_v = L::zero();
+    if constexpr (kEncode) {
+      factor_m = L::broadcast(SignedCells<L>::kSlope / done.scale_m);
+      if constexpr (kBlock) factor_v = L::broadcast(LinearSteps::kSlope / done.scale_v);
+    }
+    for (std::int64_t quarter = 0; quarter < kNibbleBlock; quarter += 4 * kGroup) {
+      Words codes_m[4], codes_v[4];
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) {
+        const std::int64_t i = quarter + j * kGroup;
+        if constexpr (kUpdate) {
+          const auto m = update_first(first + i, decode_m);
+          const auto v = update_second(first + i, decode_v);
+          move(first + i, m, v);
+          L::store(fresh.m + i, m);
+          most_m = L::most_magnitude(most_m, m);
+          if constexpr (!kGiven) L::store(fresh.v + i, v);
+          if constexpr (kBlock) most_v = L::most_magnitude(most_v, v);
+        }
+        if constexpr (kEncode) {
+          codes_m[j] = cells_(L::load(done.m + i), factor_m, closest_m);
+          if constexpr (kRank1) factor_v = L::load(moments_.factors + before + i);
+          if constexpr (!kGiven) codes_v[j] = LinearSteps::code<L>(L::load(done.v + i), factor_v, furthest_v);
+        }
+      }
+      if constexpr (kEncode) {
+        L::store_nibbles4(moments_.m.codes + (before + quarter) / 2, codes_m);
+        if constexpr (!kGiven) L::store_nibbles4(moments_.v.codes + (before + quarter) / 2, codes_v);
+      }
+    }
+    if constexpr (kUpdate) {
+      fresh.scale_m = moments_.m.block_scales[block] = L::reduce_max(most_m);
+      if constexpr (kBlock) fresh.scale_v = moments_.v.block_scales[block] = L::reduce_max(most_v);
+    }
+    if constexpr (kEncode) {
+      const auto doubt_m = L::greater(L::broadcast_word(__builtin_bit_cast(std::uint32_t, SignedCells<L>::kDoubt)),
+                                      magnitude(closest_m));
+      if (!has_reciprocal(done.scale_m) || L::any(doubt_m)) encode_block<L>(moments_.m, block - 1, nullptr, done.m);
+      if constexpr (!kGiven) {
+        const auto doubt_v = L::greater(magnitude(furthest_v),
+                                        L::broadcast_word(__builtin_bit_cast(std::uint32_t, LinearSteps::kDoubt)));
+        if ((kBlock && !has_reciprocal(done.scale_v)) || L::any(doubt_v))
+          encode_block<L>(moments_.v, block - 1, moments_.raised, done.v);
+      }
+    }
+  }
+
+  static Words magnitude(Floats x) { return L::bit_and(L::bits_of(x), L::broadcast_word(0x7FFFFFFFU)); }
+
+  Floats update_first(std::int64_t i, Floats decode) const {
+    const auto m = L::lookup(decode, L::load_nibbles(moments_.m.codes + i / 2));
+    return L::fma(L::broadcast(c_.rest1), L::load(c_.g + i), L::mul(L::broadcast(c_.beta1), m));
+  }
+  Floats update_second(std::int64_t i, Floats decode) const {
+    if constexpr (kGiven) return L::load(c_.v + i);
+    auto v = L::lookup(decode, L::load_nibbles(moments_.v.codes + i / 2));
+    if constexpr (kRank1) v = L::mul(v, L::load(moments_.v.scales + i));
+    return next_second<L>(c_, L::load(c_.g + i), v);
+  }
+  void move(std::int64_t i, Floats m, Floats v) const {
+    const auto denominator = L::fma(L::sqrt(v), L::broadcast(c_.root), L::broadcast(c_.eps));
+    const auto theta = L::mul(L::load(c_.theta + i), L::broadcast(c_.decay));
+    L::store(c_.theta + i, L::fma(L::broadcast(-c_.step), L::div(m, denominator), theta));
+  }
+
+  const AdamwChunk c_;
+  const NibbleChunk moments_;
+  const SignedCells<L> cells_;
+  Floats table_m_, table_v_ = L::zero();
+  Fresh fresh_[2];
+};
+
+template <class L>
+void adamw_nibbles(const AdamwChunk& rule, const NibbleChunk& moments) {
+  if (rule.v_given) {
+    NibbleStep<L, SecondMoment::kGiven>(rule, moments).run();
+  } else if (moments.raised != nullptr) {
+    NibbleStep<L, SecondMoment::kRank1>(rule, moments).run();
+  } else {
+    NibbleStep<L, SecondMoment::kBlock>(rule, moments).run();
+  }
+}
+
+}  // namespace
+}  // namespace qzo::kernels
