@@ -99,8 +99,11 @@ struct Avx2Lanes {
     const __m128i eight = _mm_unpacklo_epi16(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), eight);
   }
-  static void store_nibbles4(std::uint8_t* p, const Words (&a)[4]) {
-    for (int i = 0; i < 4; ++i) store_nibbles(p + 8 * i, a[i]);
+  static void load_nibbles4(const std::uint8_t* p, Words (&a)[4]) {
+    for (int i = 0; i < 4; ++i) a[i] = load_nibbles(p + 8 * i);
+  }
+  static void store_nibbles4(std::uint8_t* p, const Words (&a)[4], std::uint32_t excess) {
+    for (int i = 0; i < 4; ++i) store_nibbles(p + 8 * i, sub(a[i], broadcast_word(excess)));
   }
   static Words merge(Words mask, Words a, Words b) {
     return {_mm256_or_si256(_mm256_and_si256(mask.lo, a.lo), _mm256_andnot_si256(mask.lo, b.lo)),
@@ -110,13 +113,8 @@ struct Avx2Lanes {
     const __m256i both = _mm256_or_si256(a.lo, a.hi);
     return _mm256_testz_si256(both, both) == 0;
   }
-  static Floats most_magnitude(Floats a, Floats b) { return max(magnitude(a), magnitude(b)); }
-  static Floats least_magnitude(Floats a, Floats b) { return min(magnitude(a), magnitude(b)); }
-  static Floats from_nearest(Floats a) {
-    constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-    return sub(a, {_mm256_round_ps(a.lo, kNearest), _mm256_round_ps(a.hi, kNearest)});
-  }
-  static Words nearest_signed(Floats a) { return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)}; }
+  static Floats most_magnitude(Floats a, Floats b) { return max(magnitude(b), magnitude(a)); }
+  static Floats least_magnitude(Floats a, Floats b) { return min(magnitude(b), magnitude(a)); }
   static Floats lookup_pair(Floats low, Floats high, Words codes) {
     const Floats a = lookup(low, codes), b = lookup(high, codes);
     const Words upper = shift_left(codes, 27);

@@ -82,24 +82,31 @@ struct Avx512Lanes {
     const __m128i pairs = _mm_maddubs_epi16(_mm512_cvtepi32_epi8(a.v), _mm_set1_epi16(0x1001));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(pairs, pairs));
   }
-  static void store_nibbles4(std::uint8_t* p, const Words (&a)[4]) {
-    // Bytes of a lane: its four codes. Odd lanes move into the upper nibbles of even ones, whose bytes are then sorted.
-    const __m512i low = _mm512_or_si512(a[0].v, _mm512_slli_epi32(a[1].v, 8));
-    const __m512i high = _mm512_or_si512(_mm512_slli_epi32(a[2].v, 16), _mm512_slli_epi32(a[3].v, 24));
-    const __m512i all = _mm512_or_si512(low, high);
+  // A lane of `all` has the codes of four vectors in its bytes.
+  static void load_nibbles4(const std::uint8_t* p, Words (&a)[4]) {
+    const __m256i order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    const __m256i pairs = _mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(bytes, order), byte_transpose());
+    const __m512i even = _mm512_cvtepu32_epi64(pairs);
+    const __m512i all = _mm512_or_si512(even, _mm512_slli_epi64(even, 28));
+    a[0].v = all;
+    a[1].v = _mm512_srli_epi32(all, 8);
+    a[2].v = _mm512_srli_epi32(all, 16);
+    a[3].v = _mm512_srli_epi32(all, 24);
+  }
+  static void store_nibbles4(std::uint8_t* p, const Words (&a)[4], std::uint32_t excess) {
+    const __m512i low = _mm512_add_epi32(a[0].v, _mm512_slli_epi32(a[1].v, 8));
+    const __m512i high = _mm512_add_epi32(_mm512_slli_epi32(a[2].v, 16), _mm512_slli_epi32(a[3].v, 24));
+    const __m512i all = sub({_mm512_add_epi32(low, high)}, broadcast_word(excess * 0x01010101U)).v;
     const __m256i pairs = _mm512_cvtepi64_epi32(_mm512_or_si512(all, _mm512_srli_epi64(all, 28)));
-    const __m256i transpose = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,  //
-                                               0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                        _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(pairs, transpose), order));
+                        _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(pairs, byte_transpose()), order));
   }
   static Words merge(Words mask, Words a, Words b) { return {_mm512_ternarylogic_epi32(mask.v, a.v, b.v, 0xCA)}; }
   static bool any(Words a) { return _mm512_test_epi32_mask(a.v, a.v) != 0; }
   static Floats most_magnitude(Floats a, Floats b) { return {_mm512_range_ps(a.v, b.v, 0x0B)}; }
   static Floats least_magnitude(Floats a, Floats b) { return {_mm512_range_ps(a.v, b.v, 0x0A)}; }
-  static Floats from_nearest(Floats a) { return {_mm512_reduce_ps(a.v, 0x08)}; }
-  static Words nearest_signed(Floats a) { return {_mm512_cvtps_epi32(a.v)}; }
   static Floats lookup_pair(Floats low, Floats high, Words codes) {
     return {_mm512_permutex2var_ps(low.v, codes.v, high.v)};
   }
@@ -109,6 +116,11 @@ struct Avx512Lanes {
   static __m128 reduce_to_four(Floats a) {
     const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
     return _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  }
+  // In each half byte 4 i + j to 4 j + i.
+  static __m256i byte_transpose() {
+    return _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,  //
+                            0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   }
   static __m256i load_sixteen(const std::uint16_t* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));

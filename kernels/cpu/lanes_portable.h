@@ -144,9 +144,12 @@ struct PortableLanes {
   static void store_nibbles(std::uint8_t* p, const Words& a) {
     for (int i = 0; i < 8; ++i) p[i] = static_cast<std::uint8_t>(a.v[2 * i] | a.v[2 * i + 1] << 4);
   }
-  // Four of them: 32 bytes.
-  static void store_nibbles4(std::uint8_t* p, const Words (&a)[4]) {
-    for (int i = 0; i < 4; ++i) store_nibbles(p + 8 * i, a[i]);
+  // Four of them: 32 bytes. Stored: lanes are codes plus `excess`.
+  static void load_nibbles4(const std::uint8_t* p, Words (&a)[4]) {
+    for (int i = 0; i < 4; ++i) a[i] = load_nibbles(p + 8 * i);
+  }
+  static void store_nibbles4(std::uint8_t* p, const Words (&a)[4], std::uint32_t excess) {
+    for (int i = 0; i < 4; ++i) store_nibbles(p + 8 * i, sub(a[i], broadcast_word(excess)));
   }
   // Bits of a where the mask has ones, of b elsewhere.
   static Words merge(const Words& mask, const Words& a, const Words& b) {
@@ -157,20 +160,12 @@ struct PortableLanes {
       if (word != 0) return true;
     return false;
   }
-  // The larger and the smaller of two magnitudes, not of a NaN; which sign the result has is open.
+  // The larger and the smaller of two magnitudes, the first if the second is a NaN; which sign the result has is open.
   static Floats most_magnitude(const Floats& a, const Floats& b) {
     return each([&](int i) { return std::fabs(b.v[i]) > std::fabs(a.v[i]) ? std::fabs(b.v[i]) : std::fabs(a.v[i]); });
   }
   static Floats least_magnitude(const Floats& a, const Floats& b) {
     return each([&](int i) { return std::fabs(b.v[i]) < std::fabs(a.v[i]) ? std::fabs(b.v[i]) : std::fabs(a.v[i]); });
-  }
-  // Distance from the nearest integer, and that integer; ties to even. The values must fit.
-  static Floats from_nearest(const Floats& a) {
-    return each([&](int i) { return a.v[i] - __builtin_rintf(a.v[i]); });
-  }
-  static Words nearest_signed(const Floats& a) {
-    return each_word(
-        [&](int i) { return static_cast<std::uint32_t>(static_cast<std::int32_t>(__builtin_rintf(a.v[i]))); });
   }
   // (low, high)[low five bits of the lane].
   static Floats lookup_pair(const Floats& low, const Floats& high, const Words& codes) {

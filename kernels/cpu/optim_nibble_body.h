@@ -21,24 +21,25 @@ struct SignedCells {
 
   explicit SignedCells(const CodeBook& book) {
     alignas(64) float middle[32];
-    alignas(64) std::uint32_t near[32];
-    for (int i = 0; i < 32; ++i) middle[i] = 8, near[i] = 0;
+    alignas(64) std::uint32_t above[32];
+    for (int i = 0; i < 32; ++i) middle[i] = 8, above[i] = 0;  // the midpoint 8 has all below it
     for (int sign = 0; sign < 2; ++sign) {
       int code = 7;
       for (int cell = kFirstCell; cell <= kLastCell; ++cell) {
         const int slot = (cell & 15) + 16 * sign;
-        near[slot] = static_cast<std::uint32_t>(sign == 0 ? code + 1 : code);
+        above[slot] = static_cast<std::uint32_t>(code + 1);
         if (code == (sign == 0 ? 15 : 0)) continue;
         const float n = book.midpoints[static_cast<std::size_t>(sign == 0 ? code : code - 1)];
         const float w = __builtin_fmaf(n < 0 ? -n : n, kSlope, kOffset);
         if (static_cast<int>(__builtin_bit_cast(std::uint32_t, w) >> 22) != cell) continue;
-        middle[slot] = w;
+        middle[slot] = n * kSlope;
+        if (sign == 1) above[slot] = static_cast<std::uint32_t>(code);
         code += sign == 0 ? 1 : -1;
       }
     }
     for (int i = 0; i < 2; ++i) {
-      middles[i] = L::load(middle + 16 * i);
-      codes[i] = L::float_of(L::load_words(near + 16 * i));
+      minus_middles[i] = L::sub(L::zero(), L::load(middle + 16 * i));
+      codes[i] = L::float_of(L::load_words(above + 16 * i));
     }
   }
   // `factor`: kSlope / scale. `closest` falls to the smallest distance to a midpoint.
@@ -47,27 +48,30 @@ struct SignedCells {
     const auto magnitude = L::float_of(L::bit_and(bits, L::broadcast_word(0x7FFFFFFFU)));
     const auto w = L::fma(magnitude, factor, L::broadcast(kOffset));
     const auto slot = L::merge(L::broadcast_word(15), L::shift_right(L::bits_of(w), 22), L::shift_right(bits, 27));
-    const auto distance = L::sub(w, L::lookup_pair(middles[0], middles[1], slot));
+    const auto distance = L::fma(x, factor, L::lookup_pair(minus_middles[0], minus_middles[1], slot));
     closest = L::least_magnitude(closest, distance);
-    // Above 0 and not past the midpoint, or below 0 and past it: one less.
-    const auto less = L::shift_right_signed(L::bit_xor(L::bits_of(distance), bits), 31);
-    return L::add(L::bits_of(L::lookup_pair(codes[0], codes[1], slot)), less);
+    const auto below = L::shift_right_signed(L::bits_of(distance), 31);  // -1
+    return L::add(L::bits_of(L::lookup_pair(codes[0], codes[1], slot)), below);
   }
-  typename L::Floats middles[2], codes[2];
+  typename L::Floats minus_middles[2], codes[2];
 };
 
-// Codes of the linear table: midpoints (i + 1.5) / 16, so the code is the integer next to 16 n - 1.
+// Codes of the linear table: midpoints (i + 1.5) / 16, so the code is the integer next to 16 n, less one. It is rounded
+// by adding a number whose last place is 1, and stands in the last bits of the sum.
 struct LinearSteps {
   static constexpr float kSlope = 16;
-  static constexpr float kDoubt = 0.5F - 4e-6F;  // 16 n - 1 is off by less than 2e-6
-  // `factor`: kSlope / scale. `furthest` rises to the largest distance to an integer. An infinite factor, of scale 0,
-  // gives the last code.
+  static constexpr float kDoubt = 0.5F - 4e-6F;  // 16 n is off by less than 2e-6
+  static constexpr float kFirst = 0x1.8p23F;     // the sum for code 0
+  static constexpr std::uint32_t kExcess = __builtin_bit_cast(std::uint32_t, kFirst);
+
+  // kExcess + code. `factor`: kSlope / scale; infinite for scale 0, which gives the last code. `furthest` rises to the
+  // largest distance to an integer.
   template <class L>
   static typename L::Words code(typename L::Floats x, typename L::Floats factor, typename L::Floats& furthest) {
-    auto steps = L::fma(x, factor, L::broadcast(-1.0F));
-    steps = L::max(L::min(steps, L::broadcast(15.0F)), L::zero());
-    furthest = L::most_magnitude(furthest, L::from_nearest(steps));
-    return L::nearest_signed(steps);
+    const auto sum = L::fma(x, factor, L::broadcast(kFirst - 1));
+    const auto distance = L::fma(x, factor, L::sub(L::broadcast(kFirst - 1), sum));
+    furthest = L::most_magnitude(furthest, distance);
+    return L::bits_of(L::max(L::min(sum, L::broadcast(kFirst + 15)), L::broadcast(kFirst)));
   }
 };
 
@@ -94,10 +98,17 @@ class NibbleStep {
   }
   void run() {
     const std::int64_t blocks = c_.count / kNibbleBlock;
-    if (blocks == 0) return;
+    if (blocks < 2) {
+      if (blocks == 0) return;
+      pass<true, false>(0);
+      pass<false, true>(2);
+      return;
+    }
     pass<true, false>(0);
-    for (std::int64_t block = 1; block < blocks; ++block) pass<true, true>(block);
+    pass<true, false>(1);
+    for (std::int64_t block = 2; block < blocks; ++block) pass<true, true>(block);
     pass<false, true>(blocks);
+    pass<false, true>(blocks + 1);
   }
 
  private:
@@ -109,35 +120,47 @@ class NibbleStep {
   struct Fresh {  // moments of a block, not encoded yet
     alignas(64) float m[kNibbleBlock];
     alignas(64) float v[kNibbleBlock];
-    float scale_m = 0, scale_v = 0;
+    float scale_m = 0, scale_v = 0, factor_m = 0, factor_v = 0;
   };
 
   // Updates `block` and encodes the one before it.
   template <bool kUpdate, bool kEncode>
   inline __attribute__((always_inline)) void pass(std::int64_t block) {
-    Fresh& fresh = fresh_[block % 2];
-    const Fresh& done = fresh_[(block + 1) % 2];
-    const std::int64_t first = block * kNibbleBlock, before = first - kNibbleBlock;
+    Fresh& fresh = fresh_[block % 4];
+    const Fresh& done = fresh_[(block - 2) % 4];
+    const std::int64_t first = block * kNibbleBlock, before = first - 2 * kNibbleBlock;
     auto decode_m = table_m_, decode_v = table_v_;
     auto most_m = L::zero(), most_v = L::zero();
     if constexpr (kUpdate) {
-      decode_m = L::mul(table_m_, L::broadcast(moments_.m.block_scales[block]));
-      if constexpr (kBlock) decode_v = L::mul(table_v_, L::broadcast(moments_.v.block_scales[block]));
+      decode_m = L::mul(L::mul(table_m_, L::broadcast(moments_.m.block_scales[block])), L::broadcast(c_.beta1));
+      if constexpr (kBlock)
+        decode_v = L::mul(L::mul(table_v_, L::broadcast(moments_.v.block_scales[block])), L::broadcast(c_.beta2));
     }
     auto closest_m = L::broadcast(8.0F), furthest_v = L::zero();
     auto factor_m = L::zero(), factor_v = L::zero();
     if constexpr (kEncode) {
-      factor_m = L::broadcast(SignedCells<L>::kSlope / done.scale_m);
-      if constexpr (kBlock) factor_v = L::broadcast(LinearSteps::kSlope / done.scale_v);
+      factor_m = L::broadcast(done.factor_m);
+      if constexpr (kBlock) factor_v = L::broadcast(done.factor_v);
     }
     for (std::int64_t quarter = 0; quarter < kNibbleBlock; quarter += 4 * kGroup) {
-      Words codes_m[4], codes_v[4];
+      Words codes_m[4], codes_v[4], old_m[4], old_v[4];
+      if constexpr (kUpdate) {
+        L::load_nibbles4(moments_.m.codes + (first + quarter) / 2, old_m);
+        if constexpr (!kGiven) L::load_nibbles4(moments_.v.codes + (first + quarter) / 2, old_v);
+      }
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) {
         const std::int64_t i = quarter + j * kGroup;
         if constexpr (kUpdate) {
-          const auto m = update_first(first + i, decode_m);
-          const auto v = update_second(first + i, decode_v);
+          const auto g = L::load(c_.g + first + i);
+          const auto m = L::fma(L::broadcast(c_.rest1), g, L::lookup(decode_m, old_m[j]));
+          auto v = L::zero();
+          if constexpr (kGiven) v = L::load(c_.v + first + i);
+          if constexpr (kBlock) v = L::lookup(decode_v, old_v[j]);
+          if constexpr (kRank1)
+            v = L::mul(L::broadcast(c_.beta2),
+                       L::mul(L::lookup(decode_v, old_v[j]), L::load(moments_.v.scales + first + i)));
+          if constexpr (!kGiven) v = L::fma(L::mul(L::broadcast(c_.rest2), g), g, v);  // as next_second
           move(first + i, m, v);
           L::store(fresh.m + i, m);
           most_m = L::most_magnitude(most_m, m);
@@ -151,39 +174,34 @@ class NibbleStep {
         }
       }
       if constexpr (kEncode) {
-        L::store_nibbles4(moments_.m.codes + (before + quarter) / 2, codes_m);
-        if constexpr (!kGiven) L::store_nibbles4(moments_.v.codes + (before + quarter) / 2, codes_v);
+        L::store_nibbles4(moments_.m.codes + (before + quarter) / 2, codes_m, 0);
+        if constexpr (!kGiven)
+          L::store_nibbles4(moments_.v.codes + (before + quarter) / 2, codes_v, LinearSteps::kExcess);
       }
     }
     if constexpr (kUpdate) {
       fresh.scale_m = moments_.m.block_scales[block] = L::reduce_max(most_m);
-      if constexpr (kBlock) fresh.scale_v = moments_.v.block_scales[block] = L::reduce_max(most_v);
+      fresh.factor_m = SignedCells<L>::kSlope / fresh.scale_m;
+      if constexpr (kBlock) {
+        fresh.scale_v = moments_.v.block_scales[block] = L::reduce_max(most_v);
+        fresh.factor_v = LinearSteps::kSlope / fresh.scale_v;
+      }
     }
     if constexpr (kEncode) {
       const auto doubt_m = L::greater(L::broadcast_word(__builtin_bit_cast(std::uint32_t, SignedCells<L>::kDoubt)),
                                       magnitude(closest_m));
-      if (!has_reciprocal(done.scale_m) || L::any(doubt_m)) encode_block<L>(moments_.m, block - 1, nullptr, done.m);
+      if (!has_reciprocal(done.scale_m) || L::any(doubt_m)) encode_block<L>(moments_.m, block - 2, nullptr, done.m);
       if constexpr (!kGiven) {
         const auto doubt_v = L::greater(magnitude(furthest_v),
                                         L::broadcast_word(__builtin_bit_cast(std::uint32_t, LinearSteps::kDoubt)));
         if ((kBlock && !has_reciprocal(done.scale_v)) || L::any(doubt_v))
-          encode_block<L>(moments_.v, block - 1, moments_.raised, done.v);
+          encode_block<L>(moments_.v, block - 2, moments_.raised, done.v);
       }
     }
   }
 
   static Words magnitude(Floats x) { return L::bit_and(L::bits_of(x), L::broadcast_word(0x7FFFFFFFU)); }
 
-  Floats update_first(std::int64_t i, Floats decode) const {
-    const auto m = L::lookup(decode, L::load_nibbles(moments_.m.codes + i / 2));
-    return L::fma(L::broadcast(c_.rest1), L::load(c_.g + i), L::mul(L::broadcast(c_.beta1), m));
-  }
-  Floats update_second(std::int64_t i, Floats decode) const {
-    if constexpr (kGiven) return L::load(c_.v + i);
-    auto v = L::lookup(decode, L::load_nibbles(moments_.v.codes + i / 2));
-    if constexpr (kRank1) v = L::mul(v, L::load(moments_.v.scales + i));
-    return next_second<L>(c_, L::load(c_.g + i), v);
-  }
   void move(std::int64_t i, Floats m, Floats v) const {
     const auto denominator = L::fma(L::sqrt(v), L::broadcast(c_.root), L::broadcast(c_.eps));
     const auto theta = L::mul(L::load(c_.theta + i), L::broadcast(c_.decay));
@@ -194,7 +212,7 @@ class NibbleStep {
   const NibbleChunk moments_;
   const SignedCells<L> cells_;
   Floats table_m_, table_v_ = L::zero();
-  Fresh fresh_[2];
+  Fresh fresh_[4];
 };
 
 template <class L>
