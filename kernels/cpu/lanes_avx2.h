@@ -1,6 +1,7 @@
 #pragma once
 // Sixteen lanes as two AVX2 registers; meaning of each operation in lanes_portable.h. Only for *_avx2.cpp files.
 
+#include <cstddef>
 #include <cstdint>
 
 #include <immintrin.h>
@@ -66,6 +67,19 @@ struct Avx2Lanes {
   static Words bit_or(Words a, Words b) { return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)}; }
   static Words bit_xor(Words a, Words b) { return {_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)}; }
   static Words greater(Words a, Words b) { return {_mm256_cmpgt_epi32(a.lo, b.lo), _mm256_cmpgt_epi32(a.hi, b.hi)}; }
+  static Words max_signed(Words a, Words b) { return {_mm256_max_epi32(a.lo, b.lo), _mm256_max_epi32(a.hi, b.hi)}; }
+  static std::int32_t reduce_max_signed(Words a) {
+    const __m256i eight = _mm256_max_epi32(a.lo, a.hi);
+    const __m128i four = _mm_max_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+    const __m128i two = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+    return _mm_cvtsi128_si32(_mm_max_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+  }
+  static std::uint32_t reduce_add(Words a) {
+    const __m256i eight = _mm256_add_epi32(a.lo, a.hi);
+    const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+    const __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+    return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1))));
+  }
   static Words shift_left(Words a, int bits) { return {_mm256_slli_epi32(a.lo, bits), _mm256_slli_epi32(a.hi, bits)}; }
   static Words shift_right(Words a, int bits) { return {_mm256_srli_epi32(a.lo, bits), _mm256_srli_epi32(a.hi, bits)}; }
   static Words shift_right_signed(Words a, int bits) {
@@ -120,6 +134,16 @@ struct Avx2Lanes {
     const Words upper = shift_left(codes, 27);
     return {_mm256_blendv_ps(a.lo, b.lo, _mm256_castsi256_ps(upper.lo)),
             _mm256_blendv_ps(a.hi, b.hi, _mm256_castsi256_ps(upper.hi))};
+  }
+  static void store_bytes(std::byte* p, Words a) {
+    const __m256i shorts = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.lo, a.hi), 0xd8);  // undo the packs' halves
+    const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(shorts), _mm256_extracti128_si256(shorts, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+  }
+  static void store_upper_halves(std::byte* p, Floats a) {
+    const Words upper = shift_right(bits_of(a), 16);
+    const __m256i halves = _mm256_permute4x64_epi64(_mm256_packus_epi32(upper.lo, upper.hi), 0xd8);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), halves);
   }
   static Floats lookup(Floats table, Words codes) {
     return {lookup_eight(table, codes.lo), lookup_eight(table, codes.hi)};

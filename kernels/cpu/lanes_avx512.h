@@ -1,6 +1,7 @@
 #pragma once
 // Sixteen lanes as one AVX-512 register; meaning of each operation in lanes_portable.h. Only for *_avx512.cpp files.
 
+#include <cstddef>
 #include <cstdint>
 
 // gcc 12 warns of its own _mm512_undefined_ps, which it defines as `__m512 y = y` (gcc bug 105593).
@@ -60,6 +61,9 @@ struct Avx512Lanes {
   static Words bit_or(Words a, Words b) { return {_mm512_or_si512(a.v, b.v)}; }
   static Words bit_xor(Words a, Words b) { return {_mm512_xor_si512(a.v, b.v)}; }
   static Words greater(Words a, Words b) { return {_mm512_movm_epi32(_mm512_cmpgt_epi32_mask(a.v, b.v))}; }
+  static Words max_signed(Words a, Words b) { return {_mm512_max_epi32(a.v, b.v)}; }
+  static std::int32_t reduce_max_signed(Words a) { return _mm512_reduce_max_epi32(a.v); }
+  static std::uint32_t reduce_add(Words a) { return static_cast<std::uint32_t>(_mm512_reduce_add_epi32(a.v)); }
   static Words shift_left(Words a, int bits) { return {_mm512_sll_epi32(a.v, _mm_cvtsi32_si128(bits))}; }
   static Words shift_right(Words a, int bits) { return {_mm512_srl_epi32(a.v, _mm_cvtsi32_si128(bits))}; }
   static Words shift_right_signed(Words a, int bits) { return {_mm512_sra_epi32(a.v, _mm_cvtsi32_si128(bits))}; }
@@ -109,6 +113,12 @@ struct Avx512Lanes {
   static Floats least_magnitude(Floats a, Floats b) { return {_mm512_range_ps(a.v, b.v, 0x0A)}; }
   static Floats lookup_pair(Floats low, Floats high, Words codes) {
     return {_mm512_permutex2var_ps(low.v, codes.v, high.v)};
+  }
+  static void store_bytes(std::byte* p, Words a) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+  }
+  static void store_upper_halves(std::byte* p, Floats a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(shift_right(bits_of(a), 16).v));
   }
   static Floats lookup(Floats table, Words codes) { return {_mm512_permutexvar_ps(codes.v, table.v)}; }
 

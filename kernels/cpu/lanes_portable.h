@@ -7,7 +7,9 @@
 
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "qzo/core/half.h"
 
@@ -107,6 +109,22 @@ struct PortableLanes {
       return static_cast<std::int32_t>(a.v[i]) > static_cast<std::int32_t>(b.v[i]) ? ~std::uint32_t{0} : 0;
     });
   }
+  static Words max_signed(const Words& a, const Words& b) {
+    return each_word(
+        [&](int i) { return static_cast<std::int32_t>(a.v[i]) > static_cast<std::int32_t>(b.v[i]) ? a.v[i] : b.v[i]; });
+  }
+  static std::int32_t reduce_max_signed(const Words& a) {
+    std::int32_t most = static_cast<std::int32_t>(a.v[0]);
+    for (const std::uint32_t lane : a.v)
+      if (static_cast<std::int32_t>(lane) > most) most = static_cast<std::int32_t>(lane);
+    return most;
+  }
+  // Modulo 2^32.
+  static std::uint32_t reduce_add(const Words& a) {
+    std::uint32_t sum = 0;
+    for (const std::uint32_t lane : a.v) sum += lane;
+    return sum;
+  }
   static Words shift_left(const Words& a, int bits) {
     return each_word([&](int i) { return a.v[i] << bits; });
   }
@@ -170,6 +188,17 @@ struct PortableLanes {
   // (low, high)[low five bits of the lane].
   static Floats lookup_pair(const Floats& low, const Floats& high, const Words& codes) {
     return each([&](int i) { return (codes.v[i] & 16U) == 0 ? low.v[codes.v[i] & 15U] : high.v[codes.v[i] & 15U]; });
+  }
+  // The low byte of each lane, which holds a number of -128 to 127: 16 bytes.
+  static void store_bytes(std::byte* p, const Words& a) {
+    for (int i = 0; i < 16; ++i) p[i] = static_cast<std::byte>(a.v[i] & 255U);
+  }
+  // The upper half of each lane's bits: 32 bytes.
+  static void store_upper_halves(std::byte* p, const Floats& a) {
+    for (int i = 0; i < 16; ++i) {
+      const auto half = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(a.v[i]) >> 16);
+      std::memcpy(p + std::ptrdiff_t{2} * i, &half, 2);
+    }
   }
   // table[low four bits of the lane].
   static Floats lookup(const Floats& table, const Words& codes) {

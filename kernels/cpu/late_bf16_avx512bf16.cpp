@@ -30,10 +30,34 @@ void unpack_value_pairs(const PanelJob& job) {
   }
 }
 
+// Codes below 64 that share a zero point: pairs of 16-bit entries of a table of q - zero.
+void unpack_pairs_by_table(const PanelJob& job) {
+  alignas(64) std::uint16_t values[64];
+  const std::int32_t zero = constant_zero(job.weight);
+  for (std::int32_t q = 0; q < 64; ++q) values[q] = static_cast<std::uint16_t>(bf16_bits(q - zero));
+  const __m512i table0 = _mm512_load_si512(values), table1 = _mm512_load_si512(values + 32);
+  const __m512i even = _mm512_set1_epi32(0x000000ff), odd = _mm512_set1_epi32(0x00ff0000);
+  auto* panel = static_cast<std::uint32_t*>(job.panel);
+  const std::uint32_t* words = job.words;
+  for (std::int64_t k = job.begin; k < job.end; k += 4, words += kTileWidth, panel += 2 * kTileWidth)
+    for (unsigned n = 0; n < kTileWidth; n += kLanes) {
+      const __m512i w = _mm512_load_si512(words + n);
+      // Bytes 0 and 1 (2 and 3) as 16-bit indices.
+      const __m512i first = _mm512_or_si512(_mm512_and_si512(w, even), _mm512_and_si512(_mm512_slli_epi32(w, 8), odd));
+      const __m512i high = _mm512_srli_epi32(w, 16);
+      const __m512i second =
+          _mm512_or_si512(_mm512_and_si512(high, even), _mm512_and_si512(_mm512_slli_epi32(high, 8), odd));
+      _mm512_storeu_si512(panel + n, _mm512_permutex2var_epi16(table0, first, table1));
+      _mm512_storeu_si512(panel + kTileWidth + n, _mm512_permutex2var_epi16(table0, second, table1));
+    }
+}
+
 // [position / 2][32][2] bf16.
 void unpack_pairs(const PanelJob& job) {
   if (has_float_codes(job.weight.layout)) return unpack_value_pairs(job);
   unpack_words<kTileWidth>(job);
+  const bool bytes = job.weight.layout == Layout::kQ8_0 || packed_bits(job.weight.layout) == 8;
+  if (!bytes && job.weight.zeros == nullptr) return unpack_pairs_by_table(job);
   const bool is_signed = job.weight.layout == Layout::kQ8_0;
   auto* panel = static_cast<std::uint32_t*>(job.panel);
   for_chunks_with_zeros<kTileWidth>(job, [&](std::int64_t first, std::int64_t words, const std::int32_t* zeros) {
@@ -94,9 +118,13 @@ struct Bf16 {
 };
 
 template <bool kTwoParts>
-constexpr LateKernel kKernel{kTileWidth,    2,
-                             kTwoParts,     &prepare_floats<Avx512Lanes, true, kTwoParts>,
-                             &unpack_pairs, &multiply_tiles<Bf16<kTwoParts>>};
+constexpr LateKernel kKernel{kTileWidth,
+                             2,
+                             2,
+                             kTwoParts,
+                             &prepare_floats<Avx512Lanes, true, kTwoParts>,
+                             &unpack_pairs,
+                             &multiply_tiles<Bf16<kTwoParts>>};
 
 }  // namespace
 

@@ -44,7 +44,8 @@ inline void late_float_tile(const LateTile& tile, std::int64_t row) {
   float* y = tile.y + row * tile.ldy;
   Floats sum[R];
 #pragma GCC unroll 8
-  for (unsigned r = 0; r < R; ++r) sum[r] = tile.starts ? L::zero() : load_some<L>(y + r * tile.ldy, tile.columns);
+  for (unsigned r = 0; r < R; ++r)
+    sum[r] = tile.from == nullptr ? L::zero() : load_some<L>(tile.from + (row + r) * tile.from_stride, tile.columns);
   const auto* w = static_cast<const float*>(tile.panel);
   const float* activations[R];
 #pragma GCC unroll 8
@@ -87,9 +88,13 @@ void late_float(const LateTile& tile) {
 }
 
 template <class L, bool kTwoParts>
-inline constexpr LateKernel kLateFloat{
-    kLanes,        sizeof(float), kTwoParts, &prepare_floats<L, false, kTwoParts>, &unpack_float_panel<L, kTwoParts>,
-    &late_float<L>};
+inline constexpr LateKernel kLateFloat{kLanes,
+                                       sizeof(float),
+                                       sizeof(float),
+                                       kTwoParts,
+                                       &prepare_floats<L, false, kTwoParts>,
+                                       &unpack_float_panel<L, kTwoParts>,
+                                       &late_float<L>};
 
 template <class L>
 const LateKernel& late_float_of(LateInputs inputs) {

@@ -90,7 +90,9 @@ inline void tile_rows(const LateTile& tile, std::int64_t row) {
   float* y = tile.y + row * tile.ldy;
   alignas(32) float sum[R][kWidth];  // in memory: the partial sums need the registers
   for (unsigned r = 0; r < R; ++r)
-    Avx2Lanes::store(sum[r], tile.starts ? Avx2Lanes::zero() : load_some<Avx2Lanes>(y + r * tile.ldy, tile.columns));
+    Avx2Lanes::store(sum[r], tile.from == nullptr
+                                 ? Avx2Lanes::zero()
+                                 : load_some<Avx2Lanes>(tile.from + (row + r) * tile.from_stride, tile.columns));
   const auto* panel = static_cast<const std::byte*>(tile.panel);
   const std::byte* activations = x + tile.activations;
   for (std::int64_t c = 0; c < tile.chunks; ++c) {
@@ -132,7 +134,7 @@ void multiply(const LateTile& tile) {
 }  // namespace
 
 const LateKernel& late_int8_avx2() {
-  static constexpr LateKernel kKernel{kWidth, 1, false, &prepare_int8<Avx2Lanes>, &unpack, &multiply};
+  static constexpr LateKernel kKernel{kWidth, 1, 2, false, &prepare_int8<Avx2Lanes>, &unpack, &multiply};
   return kKernel;
 }
 

@@ -46,7 +46,7 @@ struct Vnni {
 
 const LateKernel& late_int8_avx512() {
   static constexpr LateKernel kKernel{
-      kTileWidth, 1, false, &prepare_int8<Avx512Lanes>, &unpack_words<kTileWidth>, &multiply_tiles<Vnni>};
+      kTileWidth, 1, 1, false, &prepare_int8<Avx512Lanes>, &unpack_words<kTileWidth>, &multiply_tiles<Vnni>};
   return kKernel;
 }
 

@@ -21,8 +21,8 @@ void multiply(const LateTile& tile) {
     const std::byte* x = tile.x + row * tile.row_bytes;
     float* y = tile.y + row * tile.ldy;
     float sum[kWidth] = {};
-    if (!tile.starts)
-      for (std::int64_t n = 0; n < tile.columns; ++n) sum[n] = y[n];
+    if (tile.from != nullptr)
+      for (std::int64_t n = 0; n < tile.columns; ++n) sum[n] = tile.from[row * tile.from_stride + n];
     const auto* panel = static_cast<const std::uint32_t*>(tile.panel);
     std::int64_t k = 0;
     for (std::int64_t c = 0; c < tile.chunks; ++c) {
@@ -44,7 +44,8 @@ void multiply(const LateTile& tile) {
 }  // namespace
 
 const LateKernel& late_int8_portable() {
-  static constexpr LateKernel kKernel{kWidth, 1, false, &prepare_int8<PortableLanes>, &unpack_words<kWidth>, &multiply};
+  static constexpr LateKernel kKernel{kWidth,   1, 1, false, &prepare_int8<PortableLanes>, &unpack_words<kWidth>,
+                                      &multiply};
   return kKernel;
 }
 

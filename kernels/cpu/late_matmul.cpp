@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "cpu/late_variant.h"
@@ -7,8 +8,12 @@
 namespace qzo::kernels {
 namespace {
 
-// Rows that pass by a panel while it stays in L1 (16 KiB of int8 panel, 24 KiB of int8 rows).
+// Rows that walk through all panels of a piece together: their sums stay in L1, whatever the distance of rows in y (a
+// power of two would map them to a few lines of every cache).
 constexpr std::int64_t kRowBlock = 48;
+// Panels of a piece that are unpacked at a time: half of a small L2.
+constexpr std::int64_t kPanelBytes = std::int64_t{256} << 10;
+constexpr std::int64_t kMostBlocks = kPanelBytes / (kBlockDepth * kPieceColumns);
 
 constexpr std::int64_t round_up(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
 
@@ -35,22 +40,21 @@ RowLayout layout_of(const CodeView& weight, const ChunkPlan& plan, LateInputs in
   return layout;
 }
 
-struct Scratch {
-  alignas(64) std::array<std::uint32_t, kBlockDepth / 4 * kMaxWidth> words;
-  // The panels of a piece: kPieceColumns columns of a block, at most four bytes an integer.
-  alignas(64) std::array<std::byte, kBlockDepth * kPieceColumns * 4> panels;
-  // [panel][chunk][width] for each sign.
-  alignas(64) std::array<std::array<float, kBlockChunks * kPieceColumns>, 2> scales;
-  alignas(64) std::array<std::array<float, kBlockChunks * kPieceColumns>, 2> offsets;
-};
-
 struct Block {
   std::int64_t first_chunk;
   std::int64_t chunks;
   std::int64_t begin;  // positions
   std::int64_t end;
-  bool first;
-  bool last;
+};
+
+struct Scratch {
+  alignas(64) std::array<std::uint32_t, kBlockDepth / 4 * kMaxWidth> words;
+  // [block][panel]: a panel is kBlockDepth positions of `width` columns.
+  alignas(64) std::array<std::byte, kPanelBytes> panels;
+  alignas(64) std::array<float, kRowBlock * kPieceColumns> sums;
+  // [block][panel][chunk][width] for each sign.
+  alignas(64) std::array<std::array<float, kMostBlocks * kBlockChunks * kPieceColumns>, 2> scales;
+  alignas(64) std::array<std::array<float, kMostBlocks * kBlockChunks * kPieceColumns>, 2> offsets;
 };
 
 // How scales lie: [groups, out] or [out, groups].
@@ -76,37 +80,45 @@ class Piece {
         scratch_(scratch) {}
 
   void run() {
-    Block block{.first_chunk = 0, .chunks = 0, .begin = 0, .end = 0, .first = true, .last = false};
-    const auto blocks = problem_.plan.block.size() - 1;
-    for (std::size_t b = 0; b < blocks; ++b) {
-      block.first_chunk = problem_.plan.block[b];
-      block.chunks = problem_.plan.block[b + 1] - block.first_chunk;
-      block.begin = block.end;
-      for (std::int64_t c = 0; c < block.chunks; ++c) block.end += plan_.length[block.first_chunk + c];
-      block.first = b == 0;
-      block.last = b + 1 == blocks;
-      unpack(block);
-      multiply(block, problem_.plus, 0, 0, problem_.split);
-      multiply(block, problem_.minus, 1, problem_.split, problem_.rows);
+    const auto blocks = static_cast<std::int64_t>(problem_.plan.block.size()) - 1;
+    const std::int64_t at_once = kPanelBytes / (kBlockDepth * kPieceColumns * kernel_.panel_element);
+    Block next{};
+    for (std::int64_t first = 0; first < blocks; first += at_once) {
+      count_ = std::min(at_once, blocks - first);
+      for (std::int64_t b = 0; b < count_; ++b) {
+        next.first_chunk = problem_.plan.block[static_cast<std::size_t>(first + b)];
+        next.chunks = problem_.plan.block[static_cast<std::size_t>(first + b + 1)] - next.first_chunk;
+        next.begin = next.end;
+        for (std::int64_t c = 0; c < next.chunks; ++c) next.end += plan_.length[next.first_chunk + c];
+        blocks_[static_cast<std::size_t>(b)] = next;
+        unpack(b);
+      }
+      starts_ = first == 0;
+      ends_ = first + count_ == blocks;
+      multiply(problem_.plus, 0, 0, problem_.split);
+      multiply(problem_.minus, 1, problem_.split, problem_.rows);
     }
   }
 
  private:
-  std::byte* panel(std::int64_t column) { return scratch_.panels.data() + column * kBlockDepth * 4; }
+  const Block& block(std::int64_t b) const { return blocks_[static_cast<std::size_t>(b)]; }
+  std::byte* panel(std::int64_t b, std::int64_t column) {
+    return scratch_.panels.data() + (b * kPieceColumns + column) * kBlockDepth * kernel_.panel_element;
+  }
   std::int64_t width_at(std::int64_t column) const { return std::min(kernel_.width, columns_ - column); }
 
-  void unpack(const Block& block) {
+  void unpack(std::int64_t b) {
     const bool in_place = problem_.inputs == LateInputs::kInt8;  // the words are the panel
     for (std::int64_t column = 0; column < columns_; column += kernel_.width) {
-      auto* target = panel(column);
+      auto* target = panel(b, column);
       kernel_.unpack({.weight = problem_.weight,
                       .plan = plan_,
                       .column = first_column_ + column,
                       .count = width_at(column),
-                      .first_chunk = block.first_chunk,
-                      .chunks = block.chunks,
-                      .begin = block.begin,
-                      .end = block.end,
+                      .first_chunk = block(b).first_chunk,
+                      .chunks = block(b).chunks,
+                      .begin = block(b).begin,
+                      .end = block(b).end,
                       .words = in_place ? reinterpret_cast<std::uint32_t*>(target) : scratch_.words.data(),
                       .panel = target});
     }
@@ -116,15 +128,19 @@ class Piece {
   void gather(const Block& block, const float* values, float* out) const {
     const ScaleStride stride = scale_stride(problem_.weight);
     const std::int64_t width = kernel_.width;
+    const std::int32_t* group = plan_.group + block.first_chunk;
     for (std::int64_t panel = 0; panel < columns_; panel += width, out += block.chunks * width) {
       const std::int64_t inside = width_at(panel);
-      for (std::int64_t n = 0; n < inside; ++n) {
-        const float* column = values + (first_column_ + panel + n) * stride.column;
+      const float* first = values + (first_column_ + panel) * stride.column;
+      std::int64_t n = 0;
+      for (; n + 4 <= inside; n += 4, first += 4 * stride.column)
+        for (std::int64_t c = 0; c < block.chunks; ++c) {
+          const float* four = first + group[c] * stride.group;
+          for (std::int64_t i = 0; i < 4; ++i) out[c * width + n + i] = four[i * stride.column];
+        }
+      for (; n < width; ++n, first += stride.column)
         for (std::int64_t c = 0; c < block.chunks; ++c)
-          out[c * width + n] = column[plan_.group[block.first_chunk + c] * stride.group];
-      }
-      for (std::int64_t n = inside; n < width; ++n)
-        for (std::int64_t c = 0; c < block.chunks; ++c) out[c * width + n] = 0.0F;
+          out[c * width + n] = n < inside ? first[group[c] * stride.group] : 0.0F;
     }
   }
 
@@ -140,51 +156,64 @@ class Piece {
       }
   }
 
-  void gather_scales(const Block& block, const ScaleView& view, std::size_t sign) {
-    float* scales = scratch_.scales[sign].data();
-    gather(block, view.scales, scales);
-    if (shift_ != Shift::kOffsets) return;
-    float* offsets = scratch_.offsets[sign].data();
-    if (has_offsets(problem_.weight.layout)) {
-      gather(block, view.offsets, offsets);
-    } else {
-      offsets_of_zeros(block, scales, offsets);
+  void gather_scales(const ScaleView& view, std::size_t sign) {
+    for (std::int64_t b = 0; b < count_; ++b) {
+      float* scales = scratch_.scales[sign].data() + b * kBlockChunks * kPieceColumns;
+      gather(block(b), view.scales, scales);
+      if (shift_ != Shift::kOffsets) continue;
+      float* offsets = scratch_.offsets[sign].data() + b * kBlockChunks * kPieceColumns;
+      if (has_offsets(problem_.weight.layout)) {
+        gather(block(b), view.offsets, offsets);
+      } else {
+        offsets_of_zeros(block(b), scales, offsets);
+      }
     }
   }
 
-  void multiply(const Block& block, const ScaleView& view, std::size_t sign, std::int64_t begin, std::int64_t end) {
+  void multiply(const ScaleView& view, std::size_t sign, std::int64_t begin, std::int64_t end) {
     if (begin == end) return;
-    gather_scales(block, view, sign);
+    gather_scales(view, sign);
     for (std::int64_t row = begin; row < end; row += kRowBlock)
-      for (std::int64_t column = 0; column < columns_; column += kernel_.width)
-        multiply_rows(block, sign, row, std::min(kRowBlock, end - row), column);
+      for (std::int64_t b = 0; b < count_; ++b)
+        for (std::int64_t column = 0; column < columns_; column += kernel_.width)
+          multiply_rows(b, sign, row, std::min(kRowBlock, end - row), column);
   }
 
-  void multiply_rows(const Block& block, std::size_t sign, std::int64_t row, std::int64_t rows, std::int64_t column) {
+  void multiply_rows(std::int64_t b, std::size_t sign, std::int64_t row, std::int64_t rows, std::int64_t column) {
     alignas(64) std::array<float, kMaxWidth> bias{};
-    const bool add_bias = block.last && problem_.bias != nullptr;
+    const bool first = b == 0, last = b + 1 == count_;
+    const bool add_bias = last && ends_ && problem_.bias != nullptr;
     const std::int64_t target = first_column_ + column;
     if (add_bias) std::copy_n(problem_.bias + target, width_at(column), bias.begin());
-    const std::int64_t scales = column * block.chunks;  // panels of width * chunks values
+    const std::int64_t scales = b * kBlockChunks * kPieceColumns + column * block(b).chunks;
+    float* sums = scratch_.sums.data() + column;
+    float* y = problem_.y + row * problem_.ldy + target;
+    const bool from_y = first && !starts_;
     kernel_.multiply({.x = problem_.x + row * layout_.bytes,
                       .row_bytes = layout_.bytes,
                       .rows = rows,
-                      .activations = block.begin * layout_.element,
-                      .low = layout_.low + block.begin * layout_.element,
-                      .scales = layout_.scales + block.first_chunk * 4,
-                      .sums = layout_.sums + block.first_chunk * 4,
-                      .panel = panel(column),
-                      .length = plan_.length + block.first_chunk,
-                      .chunks = block.chunks,
+                      .activations = block(b).begin * layout_.element,
+                      .low = layout_.low + block(b).begin * layout_.element,
+                      .scales = layout_.scales + block(b).first_chunk * 4,
+                      .sums = layout_.sums + block(b).first_chunk * 4,
+                      .ahead = kRowBlock * layout_.bytes +
+                               (block(b).end - block(b).begin) * layout_.element * column / kPieceColumns,
+                      .ahead_shift = std::countr_zero(static_cast<std::uint64_t>(kPieceColumns / kernel_.width)),
+                      .panel = panel(b, column),
+                      .length = plan_.length + block(b).first_chunk,
+                      .chunks = block(b).chunks,
                       .weight_scales = scratch_.scales[sign].data() + scales,
                       .weight_offsets = shift_ == Shift::kOffsets ? scratch_.offsets[sign].data() + scales : nullptr,
                       .constant_shift = shift_ == Shift::kConstant,
                       .inputs_in_16_bits = inputs_in_16_bits(problem_.weight),
                       .byte_codes = packed_bits(problem_.weight.layout) == 8,
-                      .y = problem_.y + row * problem_.ldy + target,
-                      .ldy = problem_.ldy,
+                      .from = first && starts_ ? nullptr
+                              : from_y         ? y
+                                               : sums,
+                      .from_stride = from_y ? problem_.ldy : kPieceColumns,
+                      .y = last ? y : sums,
+                      .ldy = last ? problem_.ldy : kPieceColumns,
                       .columns = width_at(column),
-                      .starts = block.first,
                       .bias = add_bias ? bias.data() : nullptr});
   }
 
@@ -196,6 +225,11 @@ class Piece {
   std::int64_t first_column_;
   std::int64_t columns_;
   Scratch& scratch_;
+  // The blocks whose panels stand in `scratch_`.
+  std::array<Block, kMostBlocks> blocks_{};
+  std::int64_t count_ = 0;
+  bool starts_ = true;
+  bool ends_ = true;
 };
 
 }  // namespace

@@ -33,13 +33,20 @@ inline void tile_rows(const LateTile& tile, std::int64_t row) {
   __m512 sum[R][2];
 #pragma GCC unroll 8
   for (unsigned r = 0; r < R; ++r) {
-    sum[r][0] = tile.starts ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(columns0, y + r * tile.ldy);
-    sum[r][1] = tile.starts ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(columns1, y + r * tile.ldy + 16);
+    sum[r][0] = sum[r][1] = _mm512_setzero_ps();
+    if (tile.from == nullptr) continue;
+    const float* from = tile.from + (row + r) * tile.from_stride;
+    sum[r][0] = _mm512_maskz_loadu_ps(columns0, from);
+    sum[r][1] = _mm512_maskz_loadu_ps(columns1, from + 16);
   }
   const auto* panel = static_cast<const std::byte*>(tile.panel);
   std::int64_t k = 0;
   for (std::int64_t c = 0; c < tile.chunks; ++c) {
     const std::int64_t length = tile.length[c];
+    const std::byte* ahead = x + tile.activations + tile.ahead + (k * Dot::kPanelBytes >> tile.ahead_shift);
+#pragma GCC unroll 8
+    for (unsigned r = 0; r < R; ++r)
+      _mm_prefetch(reinterpret_cast<const char*>(ahead + r * tile.row_bytes), _MM_HINT_T1);
     typename Dot::Part part[R][2];
     Dot::template chunk<R>(tile, x, c, k, length, panel, part);
     k += length;

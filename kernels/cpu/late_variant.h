@@ -67,6 +67,10 @@ struct LateTile {
   std::int64_t row_bytes;
   std::int64_t rows;
   std::int64_t activations, low, scales, sums;  // byte offsets of the block's parts in a row
+  // What the panels of a piece fetch into L2 together, a share each: the block's activations of the row `ahead` bytes
+  // on.
+  std::int64_t ahead;
+  int ahead_shift;  // log2 of the number of shares
   const void* panel;
   const std::int32_t* length;  // of each chunk
   std::int64_t chunks;
@@ -75,16 +79,18 @@ struct LateTile {
   bool constant_shift;
   std::int64_t inputs_in_16_bits;  // inputs whose products can be added up in 16-bit lanes (kInt8)
   bool byte_codes;                 // unsigned codes of eight bits (kInt8)
+  const float* from;               // sums so far [rows, columns], row stride from_stride; null: 0. May be y
+  std::int64_t from_stride;
   float* y;
   std::int64_t ldy;
   std::int64_t columns;  // 1 to width
-  bool starts;           // y is not read
   const float* bias;     // [width], behind the last block; null otherwise
 };
 
 struct LateKernel {
-  std::int64_t width;    // outputs of a panel
-  std::int64_t element;  // bytes of an activation
+  std::int64_t width;          // outputs of a panel
+  std::int64_t element;        // bytes of an activation
+  std::int64_t panel_element;  // bytes of an integer in a panel, 1 to 4
   bool two_parts;
   void (*prepare)(const RowJob& job);
   void (*unpack)(const PanelJob& job);

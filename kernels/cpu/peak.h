@@ -17,7 +17,8 @@ inline constexpr unsigned kChains = 12;
 template <class Vector, class Step>
 double run_chains(std::int64_t rounds, Vector start, double operations, const Step& step) {
   Vector chains[kChains];
-  for (Vector& chain : chains) chain = start;
+#pragma GCC unroll 12
+  for (unsigned c = 0; c < kChains; ++c) chains[c] = start;  // unrolled, or the chains would live in memory
   for (std::int64_t i = 0; i < rounds; ++i) {
 #pragma GCC unroll 12
     for (unsigned c = 0; c < kChains; ++c) {
