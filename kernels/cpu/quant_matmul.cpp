@@ -9,11 +9,19 @@
 namespace qzo::kernels {
 namespace {
 
-// A piece is kPiecePanels panels wide; x is walked kRowBlock rows at a time, so that a block of x (96 KiB with kDepth
-// inputs) is read from L2 by all panels of the piece while one panel (16 KiB) stays in L1.
-constexpr std::int64_t kPiecePanels = 4;
+// A piece is kPiecePanels panels wide; x is walked kRowBlock rows at a time, so that a block of x (102 KiB) is read
+// from L2 by all panels of the piece while one panel (16 KiB) stays in L1.
+constexpr std::int64_t kPiecePanels = 8;
 constexpr std::int64_t kRowBlock = 96;
 constexpr std::int64_t kPanelFloats = kDepth * kPanel;
+// Rows of the block are copied to this distance: where x is a multiple of 1024 wide, the rows of a tile would share one
+// line of L1.
+constexpr std::int64_t kRowStride = kDepth + 16;
+
+struct Scratch {
+  alignas(64) std::array<float, kPiecePanels * kPanelFloats> panels;
+  alignas(64) std::array<float, kRowBlock * kRowStride> x;
+};
 
 struct Piece {
   std::int64_t first_panel;
@@ -22,20 +30,23 @@ struct Piece {
 
 // Rows [begin, end) of one sign against the unpacked panels of inputs [k, k + depth).
 void multiply_rows(const MatmulProblem& problem, const Piece& piece, std::int64_t k, std::int64_t depth,
-                   const float* unpacked, std::int64_t begin, std::int64_t end) {
+                   Scratch& scratch, std::int64_t begin, std::int64_t end) {
   const Variant& variant = active_variant();
   const bool last = k + depth == problem.weight.in;
   for (std::int64_t row = begin; row < end; row += kRowBlock) {
+    const std::int64_t rows = std::min(kRowBlock, end - row);
+    for (std::int64_t r = 0; r < rows; ++r)
+      std::copy_n(problem.x + (row + r) * problem.ldx + k, depth, scratch.x.data() + r * kRowStride);
     for (std::int64_t p = 0; p < piece.panels; ++p) {
       const std::int64_t column = (piece.first_panel + p) * kPanel;
       const std::int64_t columns = std::min(kPanel, problem.weight.out - column);
       alignas(64) std::array<float, kPanel> bias{};
       const bool add_bias = last && problem.bias != nullptr;
       if (add_bias) std::copy_n(problem.bias + column, columns, bias.begin());
-      variant.multiply({.x = problem.x + row * problem.ldx + k,
-                        .ldx = problem.ldx,
-                        .rows = std::min(kRowBlock, end - row),
-                        .panel = unpacked + p * kPanelFloats,
+      variant.multiply({.x = scratch.x.data(),
+                        .ldx = kRowStride,
+                        .rows = rows,
+                        .panel = scratch.panels.data() + p * kPanelFloats,
                         .depth = depth,
                         .y = problem.y + row * problem.ldy + column,
                         .ldy = problem.ldy,
@@ -52,25 +63,23 @@ std::int64_t panels_of(const CodeView& weight) { return (weight.out + kPanel - 1
 
 std::int64_t matmul_pieces(const CodeView& weight) { return (panels_of(weight) + kPiecePanels - 1) / kPiecePanels; }
 
-std::size_t matmul_scratch_bytes(const CodeView&) {
-  return static_cast<std::size_t>(kPiecePanels * kPanelFloats) * sizeof(float);
-}
+std::size_t matmul_scratch_bytes(const CodeView&) { return sizeof(Scratch); }
 
-void quant_matmul_piece(const MatmulProblem& problem, std::int64_t piece_index, void* scratch) {
+void quant_matmul_piece(const MatmulProblem& problem, std::int64_t piece_index, void* memory) {
   const CodeView& weight = problem.weight;
   const Variant& variant = active_variant();
   const std::int64_t first = piece_index * kPiecePanels;
   const Piece piece{first, std::min(kPiecePanels, panels_of(weight) - first)};
-  auto* unpacked = static_cast<float*>(scratch);
+  auto& scratch = *static_cast<Scratch*>(memory);
   const auto walk = [&](const ScaleView& scale, std::int64_t k, std::int64_t begin, std::int64_t end) {
     if (begin == end) return;
     const std::int64_t depth = std::min(kDepth, weight.in - k);
     for (std::int64_t p = 0; p < piece.panels; ++p) {
       const std::int64_t row = (piece.first_panel + p) * kPanel;
       variant.unpack_panel(weight, scale, {row, std::min(kPanel, weight.out - row), k, depth},
-                           unpacked + p * kPanelFloats);
+                           scratch.panels.data() + p * kPanelFloats);
     }
-    multiply_rows(problem, piece, k, depth, unpacked, begin, end);
+    multiply_rows(problem, piece, k, depth, scratch, begin, end);
   };
   for (std::int64_t k = 0; k < weight.in; k += kDepth) {
     walk(problem.plus, k, 0, problem.split);
