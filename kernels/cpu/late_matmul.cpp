@@ -67,6 +67,11 @@ ScaleStride scale_stride(const CodeView& weight) {
   return {.column = groups_along_input(weight), .group = 1};
 }
 
+// Narrow weights are cut finer: dividing rows among threads instead would unpack each panel once for every division.
+std::int64_t piece_columns(const CodeView& weight) {
+  return weight.out < 16 * kPieceColumns ? kPieceColumns / 2 : kPieceColumns;
+}
+
 class Piece {
  public:
   Piece(const LateProblem& problem, std::int64_t index, Scratch& scratch)
@@ -75,8 +80,9 @@ class Piece {
         shift_(shift_of(problem.weight, problem.inputs)),
         layout_(layout_of(problem.weight, problem.plan, problem.inputs)),
         plan_(view_of(problem.plan)),
-        first_column_(index * kPieceColumns),
-        columns_(std::min(kPieceColumns, problem.weight.out - first_column_)),
+        width_(piece_columns(problem.weight)),
+        first_column_(index * width_),
+        columns_(std::min(width_, problem.weight.out - first_column_)),
         scratch_(scratch) {}
 
   void run() {
@@ -189,32 +195,32 @@ class Piece {
     float* sums = scratch_.sums.data() + column;
     float* y = problem_.y + row * problem_.ldy + target;
     const bool from_y = first && !starts_;
-    kernel_.multiply({.x = problem_.x + row * layout_.bytes,
-                      .row_bytes = layout_.bytes,
-                      .rows = rows,
-                      .activations = block(b).begin * layout_.element,
-                      .low = layout_.low + block(b).begin * layout_.element,
-                      .scales = layout_.scales + block(b).first_chunk * 4,
-                      .sums = layout_.sums + block(b).first_chunk * 4,
-                      .ahead = kRowBlock * layout_.bytes +
-                               (block(b).end - block(b).begin) * layout_.element * column / kPieceColumns,
-                      .ahead_shift = std::countr_zero(static_cast<std::uint64_t>(kPieceColumns / kernel_.width)),
-                      .panel = panel(b, column),
-                      .length = plan_.length + block(b).first_chunk,
-                      .chunks = block(b).chunks,
-                      .weight_scales = scratch_.scales[sign].data() + scales,
-                      .weight_offsets = shift_ == Shift::kOffsets ? scratch_.offsets[sign].data() + scales : nullptr,
-                      .constant_shift = shift_ == Shift::kConstant,
-                      .inputs_in_16_bits = inputs_in_16_bits(problem_.weight),
-                      .byte_codes = packed_bits(problem_.weight.layout) == 8,
-                      .from = first && starts_ ? nullptr
-                              : from_y         ? y
-                                               : sums,
-                      .from_stride = from_y ? problem_.ldy : kPieceColumns,
-                      .y = last ? y : sums,
-                      .ldy = last ? problem_.ldy : kPieceColumns,
-                      .columns = width_at(column),
-                      .bias = add_bias ? bias.data() : nullptr});
+    kernel_.multiply(
+        {.x = problem_.x + row * layout_.bytes,
+         .row_bytes = layout_.bytes,
+         .rows = rows,
+         .activations = block(b).begin * layout_.element,
+         .low = layout_.low + block(b).begin * layout_.element,
+         .scales = layout_.scales + block(b).first_chunk * 4,
+         .sums = layout_.sums + block(b).first_chunk * 4,
+         .ahead = kRowBlock * layout_.bytes + (block(b).end - block(b).begin) * layout_.element * column / width_,
+         .ahead_shift = std::countr_zero(static_cast<std::uint64_t>(width_ / kernel_.width)),
+         .panel = panel(b, column),
+         .length = plan_.length + block(b).first_chunk,
+         .chunks = block(b).chunks,
+         .weight_scales = scratch_.scales[sign].data() + scales,
+         .weight_offsets = shift_ == Shift::kOffsets ? scratch_.offsets[sign].data() + scales : nullptr,
+         .constant_shift = shift_ == Shift::kConstant,
+         .inputs_in_16_bits = inputs_in_16_bits(problem_.weight),
+         .byte_codes = packed_bits(problem_.weight.layout) == 8,
+         .from = first && starts_ ? nullptr
+                 : from_y         ? y
+                                  : sums,
+         .from_stride = from_y ? problem_.ldy : kPieceColumns,
+         .y = last ? y : sums,
+         .ldy = last ? problem_.ldy : kPieceColumns,
+         .columns = width_at(column),
+         .bias = add_bias ? bias.data() : nullptr});
   }
 
   const LateProblem& problem_;
@@ -222,6 +228,7 @@ class Piece {
   Shift shift_;
   RowLayout layout_;
   PlanView plan_;
+  std::int64_t width_;
   std::int64_t first_column_;
   std::int64_t columns_;
   Scratch& scratch_;
@@ -264,7 +271,10 @@ void late_prepare(const CodeView& weight, const ChunkPlan& plan, LateInputs inpu
                     .row = out + row * layout.bytes});
 }
 
-std::int64_t late_pieces(const CodeView& weight) { return (weight.out + kPieceColumns - 1) / kPieceColumns; }
+std::int64_t late_pieces(const CodeView& weight) {
+  const std::int64_t columns = piece_columns(weight);
+  return (weight.out + columns - 1) / columns;
+}
 
 std::size_t late_scratch_bytes() { return sizeof(Scratch); }
 

@@ -9,10 +9,11 @@
 
 namespace qzo::kernels {
 
-inline constexpr std::int64_t kBlockDepth = 512;   // inputs of a block, at most
-inline constexpr std::int64_t kBlockChunks = 16;   // chunks of a block, at most
-inline constexpr std::int64_t kPieceColumns = 64;  // outputs of a piece: whole panels of every width
-inline constexpr std::int64_t kMaxWidth = 32;      // outputs of a panel, at most
+inline constexpr std::int64_t kBlockDepth = 512;  // inputs of a block, at most
+inline constexpr std::int64_t kBlockChunks = 16;  // chunks of a block, at most
+inline constexpr std::int64_t kPieceColumns =
+    64;  // outputs of a piece at most: whole panels of every width, half of it too
+inline constexpr std::int64_t kMaxWidth = 32;  // outputs of a panel, at most
 
 // Where the parts of a prepared row stand, in bytes. One activation takes `element` bytes; kBf16x2 has a second part.
 struct RowLayout {

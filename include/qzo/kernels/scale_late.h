@@ -64,7 +64,7 @@ bool same_late_rows(const CodeView& a, const ChunkPlan& plan_a, const CodeView& 
 void late_prepare(const CodeView& weight, const ChunkPlan& plan, LateInputs inputs, const float* x, std::int64_t ldx,
                   std::int64_t rows, std::byte* out);
 
-// Independent pieces of 64 outputs, for a parallel loop of the caller's.
+// Independent pieces of 64 outputs (32 of a narrow weight), for a parallel loop of the caller's.
 std::int64_t late_pieces(const CodeView& weight);
 std::size_t late_scratch_bytes();
 // Computes one piece for all rows. `scratch`: late_scratch_bytes, aligned to 64. Throws nothing.
