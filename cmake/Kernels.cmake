@@ -4,8 +4,9 @@ file(GLOB kernel_sources CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/kernels/cpu/*.cpp ${CMAKE_SOURCE_DIR}/kernels/reference/*.cpp)
 if(kernel_sources)
   add_library(qzo_kernels STATIC ${kernel_sources})
-  target_include_directories(qzo_kernels PUBLIC ${CMAKE_SOURCE_DIR}/include PRIVATE ${CMAKE_SOURCE_DIR}/kernels)
-  target_link_libraries(qzo_kernels PUBLIC qzo_core PRIVATE qzo_warnings)
+  target_include_directories(qzo_kernels PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
+    $<INSTALL_INTERFACE:include> PRIVATE ${CMAKE_SOURCE_DIR}/kernels)
+  target_link_libraries(qzo_kernels PUBLIC qzo_core PRIVATE $<BUILD_INTERFACE:qzo_warnings>)
   target_compile_options(qzo_kernels PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3>)
   foreach(source ${kernel_sources})
     if(source MATCHES "_avx2\\.cpp$")

@@ -19,6 +19,7 @@ ALLOWED = {
     "quant": {"io", "kernels", "core"},
     "zo": {"kernels", "core"},
     "optim": {"io", "kernels", "core"},
+    "torch_optim": {"optim", "core"},
     "ops": {"kernels", "core"},
     "nn": {"quant", "ops", "kernels", "core"},
     "models": {"nn", "quant", "ops", "io", "kernels", "core"},

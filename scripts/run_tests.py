@@ -4,6 +4,7 @@
     run_tests.py tests BIN_DIR     every *_tests program in a folder (GoogleTest)
     run_tests.py fuzz BIN_DIR      every *_fuzz program, 60 seconds each, two at a time
     run_tests.py interop           tuned checkpoints in the libraries that own their formats (scripts/interop)
+    run_tests.py library           installs the optimizers, builds and runs examples/ against them
     run_tests.py check             layers, sizes, formatting
     run_tests.py tidy              clang-tidy over the parts without torch (needs the build of the preset fuzz)
     run_tests.py sum               adds up what the calls before counted
@@ -154,6 +155,29 @@ def interop() -> int:
     return record("interop", *(sum(column) for column in zip(*counts)))
 
 
+def succeeds(*command: str | pathlib.Path) -> bool:
+    run = subprocess.run(command, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if run.returncode != 0:
+        print(f"FAILED {' '.join(map(str, command))}\n{run.stdout[-6000:]}", flush=True)
+    return run.returncode == 0
+
+
+def library() -> int:
+    """As a user would: build, install, find_package, run."""
+    torch_root = os.environ.get("TORCH_ROOT", str(ROOT / "build/libtorch/torch"))
+    library, example = ROOT / "build/library", ROOT / "build/example"
+    with tempfile.TemporaryDirectory() as prefix:
+        steps = [("cmake", "-S", ROOT, "-B", library, "-G", "Ninja", "-DQZO_ONLY_OPTIM=ON", "-DCMAKE_BUILD_TYPE=Release"),
+                 ("cmake", "--build", library),
+                 ("cmake", "--install", library, "--prefix", prefix),
+                 ("cmake", "-S", ROOT / "examples/adamw4bit", "-B", example, "-G", "Ninja", "--fresh",
+                  f"-DCMAKE_PREFIX_PATH={prefix}", f"-DTORCH_ROOT={torch_root}", "-DCMAKE_BUILD_TYPE=Release"),
+                 ("cmake", "--build", example, "--clean-first"),
+                 (example / "adamw4bit",)]
+        good = all(succeeds(*step) for step in steps)
+    return record("library", int(good), int(not good), 0)
+
+
 def sources(*suffixes: str) -> list[pathlib.Path]:
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"], text=True, check=True, capture_output=True).stdout
     return [ROOT / line for line in listed.splitlines() if line.endswith(suffixes) and (ROOT / line).exists()]
@@ -202,6 +226,8 @@ def main() -> int:
             return run_fuzzers(pathlib.Path(folder).resolve())
         case ["interop"]:
             return interop()
+        case ["library"]:
+            return library()
         case ["check"]:
             return check()
         case ["tidy"]:
