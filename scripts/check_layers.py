@@ -25,7 +25,7 @@ ALLOWED = {
     "models": {"nn", "quant", "ops", "io", "kernels", "core"},
     "quantize": {"models", "nn", "quant", "ops", "io", "kernels", "core"},
     "objectives": {"models", "nn", "tasks", "data", "zo", "quant", "ops", "kernels", "core"},
-    "train": {"zo", "tasks", "data", "io", "quant", "kernels", "core"},
+    "train": {"zo", "optim", "tasks", "data", "io", "quant", "kernels", "core"},
     "cli": {"train", "objectives", "quantize", "models", "nn", "tasks", "data", "tokenizer", "zo", "optim", "config", "report",
             "quant",
             "io", "ops", "kernels", "core"},

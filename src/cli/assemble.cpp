@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 
+#include "qzo/cli/adapter.h"
 #include "qzo/cli/chat_prompt.h"
 #include "qzo/cli/environment.h"
 #include "qzo/cli/locate.h"
@@ -87,9 +88,11 @@ objectives::ObjectiveOptions training_options(const config::RunConfig& config) {
 }
 
 LoadedModel load_model(const std::filesystem::path& path, const quant::LoadOptions& options) {
+  const std::filesystem::path place = find_checkpoint(path);
+  if (is_adapter(place)) return load_with_adapter(place, options);
   LoadedModel out;
   const std::uint64_t before = core::resident_bytes();
-  out.checkpoint = std::make_unique<io::Checkpoint>(io::open_checkpoint(find_checkpoint(path)));
+  out.checkpoint = std::make_unique<io::Checkpoint>(io::open_checkpoint(place));
   out.metadata_bytes = growth_since(before);
   models::ModelLoadOptions load_options;
   load_options.quant = options;
@@ -142,6 +145,7 @@ Assembly assemble(config::LoadedConfig config) {
   });
   stages.run([&] {
     if (out.base.model == nullptr) return;
+    if (values.method.first_order()) return config::resolve_auto(out.config, "model.precision", "fp32");
     models::select_trainable(*out.base.model, values.zo.include, values.zo.exclude);
     config::apply_format_defaults(out.config, trained_formats(*out.base.model));
   });
@@ -175,6 +179,7 @@ train::LoopSettings loop_settings(const Assembly& assembly) {
   out.zo.directions = static_cast<int>(values.zo.directions);
   out.zo.seed = static_cast<std::uint64_t>(values.train.seed);
   out.steps = static_cast<std::uint64_t>(values.train.steps);
+  out.first_order = values.method.first_order();
   out.lr = values.train.lr;
   out.schedule = values.train.schedule == "linear"   ? zo::Schedule::kLinear
                  : values.train.schedule == "cosine" ? zo::Schedule::kCosine

@@ -175,15 +175,18 @@ std::vector<Remedy> memory_remedies(const MemoryInputs& inputs) {
 
 std::uint64_t usable_memory() { return core::available_bytes() + core::resident_bytes(); }
 
-std::string memory_text(const MemoryInputs& inputs, std::uint64_t usable) {
-  const MemoryPlan plan = plan_memory(inputs);
+std::string memory_text(const MemoryPlan& plan, std::uint64_t usable) {
   Table table({"component", "bytes", "remark"}, LastColumn::kRemarks);
   for (const MemoryRow& row : plan.rows) table.add({row.component, core::human_bytes(row.bytes), row.note});
-  const bool enough = plan.total() <= usable;
   table.add({"total / usable", core::human_bytes(plan.total()) + " / " + core::human_bytes(usable),
-             enough ? "OK" : "NOT ENOUGH"});
-  std::string out = table.str();
-  if (enough) return out;
+             plan.total() <= usable ? "OK" : "NOT ENOUGH"});
+  return table.str();
+}
+
+std::string memory_text(const MemoryInputs& inputs, std::uint64_t usable) {
+  const MemoryPlan plan = plan_memory(inputs);
+  std::string out = memory_text(plan, usable);
+  if (plan.total() <= usable) return out;
   out += text("short of ", core::human_bytes(plan.total() - usable), "; what would save memory:\n");
   for (const Remedy& remedy : memory_remedies(inputs))
     out += text("  ", remedy.change, ": ", core::human_bytes(remedy.saving), "\n");

@@ -118,6 +118,10 @@ ExitCode replay_command(int argc, const char* const* argv) {
   if (!arguments) return ExitCode::kDone;
   ops::configure_threads(0);
   const Recording recording = read_recording(*arguments);
+  if (recording.journal.header.first_order) {
+    throw core::UserError(text(recording.name, " is a first-order run, whose journal does not hold the gradients: it ",
+                               "cannot be replayed. Take its model, or continue it with qzo-train --resume"));
+  }
   if (arguments->verify && !fs::is_directory(arguments->run)) {
     throw core::UserError(
         text("--verify compares with RUN/model, but ", arguments->run.string(), " is not a run folder"));

@@ -3,6 +3,7 @@
 
 #include "qzo/cli/arguments.h"
 #include "qzo/cli/commands.h"
+#include "qzo/cli/first_order_memory.h"
 #include "qzo/cli/locate.h"
 #include "qzo/cli/memory_plan.h"
 #include "qzo/cli/progress.h"
@@ -120,31 +121,56 @@ void decide_precision(Assembly& assembly, ProgressReporter& reporter) {
   reporter.on_message("precision " + choice.reason);
 }
 
-ExitCode train(const TrainArguments& arguments, Assembly& assembly, std::uint64_t runtime_bytes) {
-  const core::RunFolder run{assembly.config.values.output.dir};
-  ProgressReporter reporter(arguments.json ? std::cout : std::cerr, progress_style(arguments.quiet, arguments.json),
-                            terminal_columns());
+// What a run comes to, and the memory that was planned for it.
+struct Trained {
+  train::LoopResult result;
+  std::uint64_t planned = 0;
+};
+
+Trained train_scales(Assembly& assembly, std::uint64_t runtime_bytes, train::Resume resume,
+                     ProgressReporter& reporter) {
   decide_precision(assembly, reporter);
-  const train::LoopSettings settings = loop_settings(assembly);
   const MemoryInputs memory = memory_inputs(assembly, runtime_bytes);
   const std::uint64_t planned = plan_memory(memory).total();
   if (planned > usable_memory()) {
     reporter.on_message("this run may need more memory than there is\n" + memory_text(memory, usable_memory()));
   }
   TrainingProblem problem(assembly);
-  const train::LoopResult result = train::run(
-      problem, settings, run, arguments.resume.empty() ? train::Resume::kNo : train::Resume::kAuto, reporter);
+  const core::RunFolder run{assembly.config.values.output.dir};
+  return {train::run(problem, loop_settings(assembly), run, resume, reporter), planned};
+}
+
+Trained train_by_gradients(Assembly& assembly, std::uint64_t runtime_bytes, train::Resume resume,
+                           ProgressReporter& reporter) {
+  FirstOrderProblem problem(assembly);
+  train::FirstOrder method(problem, first_order_settings(assembly.config.values));
+  const MemoryPlan memory = first_order_memory(assembly, problem, method.optimizer(), runtime_bytes);
+  if (memory.total() > usable_memory()) {
+    reporter.on_message("this run may need more memory than there is\n" + memory_text(memory, usable_memory()));
+  }
+  const core::RunFolder run{assembly.config.values.output.dir};
+  return {train::run(method, loop_settings(assembly), run, resume, reporter), memory.total()};
+}
+
+ExitCode train(const TrainArguments& arguments, Assembly& assembly, std::uint64_t runtime_bytes) {
+  const core::RunFolder run{assembly.config.values.output.dir};
+  ProgressReporter reporter(arguments.json ? std::cout : std::cerr, progress_style(arguments.quiet, arguments.json),
+                            terminal_columns());
+  const auto resume = arguments.resume.empty() ? train::Resume::kNo : train::Resume::kAuto;
+  const bool by_gradients = assembly.config.values.method.first_order();
+  const auto [result, planned] = by_gradients ? train_by_gradients(assembly, runtime_bytes, resume, reporter)
+                                              : train_scales(assembly, runtime_bytes, resume, reporter);
   if (result.signal != 0) {
     reporter.on_message(text("interrupted after step ", result.steps_done,
                              "; state saved. Continue with qzo-train --resume ", run.root.string()));
     return result.signal == SIGTERM ? ExitCode::kTerminated : ExitCode::kInterrupted;
   }
-  const fs::path tuned = exported_path(*assembly.base.checkpoint, result.model);
+  const fs::path tuned = by_gradients ? result.model : exported_path(*assembly.base.checkpoint, result.model);
   const HeldOut held_out = score_held_out(assembly, tuned, reporter);
   core::write_file_atomically(run.root / "held_out.json", held_out_json(held_out).dump(2) + "\n");
   std::ostream& out = arguments.json ? std::cerr : std::cout;
-  out << result_text(result, settings.steps, planned, held_out) << "tuned checkpoint: " << tuned.string()
-      << "\ntry it: " << next_command(assembly, run.root) << "\n";
+  out << result_text(result, static_cast<std::uint64_t>(assembly.config.values.train.steps), planned, held_out)
+      << "tuned checkpoint: " << tuned.string() << "\ntry it: " << next_command(assembly, run.root) << "\n";
   return ExitCode::kDone;
 }
 

@@ -28,6 +28,50 @@ void declare_model(std::vector<Field>& fields) {
             .text = "Worker threads; 0 = all that the process may use."});
 }
 
+void declare_method(std::vector<Field>& fields) {
+  GroupFields<MethodConfig>(fields, "method", &RunConfig::method)
+      .add("name", &MethodConfig::name,
+           {.choices = {"qzo", "adamw32", "adamw8bit", "adamw8bit_bnb", "adamw4bit_block", "adamw4bit_rank1",
+                        "factor4bit", "sgd", "sgdm32", "sgdm4bit", "adafactor", "adafactor_torch", "sm3"},
+            .text = "qzo: scales, by two losses a step (group zo). The others go by gradients (first order) and train "
+                    "dense weights or adapters; 4bit and 8bit are the bits of their states."})
+      .add("adapter", &MethodConfig::adapter,
+           {.choices = {"none", "lora"},
+            .text = "none: the weights themselves, which must be dense. lora: low-rank additions to the linears of the "
+                    "decoder layers, on weights of any format; what is saved is PEFT's."})
+      .add("weights", &MethodConfig::weights,
+           {.choices = {"fp32", "bf16"}, .text = "Type of what is trained, in memory and as saved."})
+      .add("include", &MethodConfig::include,
+           {.text =
+                "Globs of what is trained: tensors of the checkpoint, or with lora linears of the decoder layers, by "
+                "their Hugging Face names."})
+      .add("exclude", &MethodConfig::exclude, {.text = "Globs of what stays as it is."})
+      .add("rank", &MethodConfig::rank, {.at_least = 1, .at_most = 4096, .text = "Of the adapters."})
+      .add("alpha", &MethodConfig::alpha, {.above = 0, .at_most = 1e6, .text = "Adapters are scaled by alpha / rank."})
+      .add("micro_batch", &MethodConfig::micro_batch,
+           {.at_least = 0,
+            .at_most = 65536,
+            .unit = "examples",
+            .text = "Gradients are computed for so many examples at a time and added up over the batch (gradient "
+                    "accumulation), weighted so that the step is that of the whole batch; 0 = the batch at once."})
+      .add("max_norm", &MethodConfig::max_norm,
+           {.above = 0,
+            .text = "A gradient with a larger norm, over all that is trained, is scaled down to it; null = off."})
+      .add("weight_decay", &MethodConfig::weight_decay,
+           {.at_least = 0, .at_most = 1e3, .text = "Decay of weights, decoupled or coupled as the optimizer has it."})
+      .add("no_decay", &MethodConfig::no_decay, {.text = "Globs of tensors without decay."})
+      .add(
+          "recompute", &MethodConfig::recompute,
+          {.effect = Effect::kNone,
+           .text = "Activation checkpointing: keeps the inputs of the layers only and computes each layer again on the "
+                   "way back; less memory, about a third slower, same result."})
+      .add("state_threshold", &MethodConfig::state_threshold,
+           {.at_least = 0, .unit = "elements", .text = "States of tensors up to this size stay fp32."})
+      .add("full_precision", &MethodConfig::full_precision, {.text = "Globs of tensors whose states stay fp32."})
+      .add("stochastic_rounding", &MethodConfig::stochastic_rounding,
+           {.text = "Of bf16 weights after an update; false: to nearest."});
+}
+
 void declare_zo(std::vector<Field>& fields) {
   GroupFields<ZoConfig>(fields, "zo", &RunConfig::zo)
       .add("eps", &ZoConfig::eps,
@@ -76,11 +120,13 @@ void declare_train(std::vector<Field>& fields) {
            {.at_least = 0, .unit = "steps", .text = "Linear rise of the learning rate."})
       .add("batch_size", &TrainConfig::batch_size,
            {.at_least = 1, .at_most = 65536, .unit = "examples", .text = "Examples whose mean loss one probe sees."})
-      .add("max_tokens_per_pass", &TrainConfig::max_tokens_per_pass,
-           {.effect = Effect::kNone,
-            .at_least = 0,
-            .unit = "tokens",
-            .text = "Splits a batch into several passes to save memory, same result; 0 = no limit."})
+      .add(
+          "max_tokens_per_pass", &TrainConfig::max_tokens_per_pass,
+          {.effect = Effect::kNone,
+           .at_least = 0,
+           .unit = "tokens",
+           .text = "Splits a batch into several passes to save memory, same result; 0 = no limit. First-order steps go "
+                   "by method.micro_batch instead, only their evaluations by this."})
       .add("seed", &TrainConfig::seed, {.at_least = 0, .text = "One seed; noise and batch order derive from it."})
       .add("eval_every", &TrainConfig::eval_every,
            {.at_least = 0,
@@ -173,6 +219,7 @@ const std::vector<Field>& all_fields() {
   static const std::vector<Field> fields = [] {
     std::vector<Field> out;
     declare_model(out);
+    declare_method(out);
     declare_zo(out);
     declare_train(out);
     declare_data(out);

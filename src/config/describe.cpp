@@ -110,6 +110,8 @@ Json default_config(const std::string& format) {
   config.values.output.dir = "runs/my-run";
   Json out = Json::object();
   for (const Field& field : all_fields()) {
+    // Optimizers by gradients have keys that may not be stated beside qzo.
+    if (field.group() == "method" && field.key != "method.name") continue;
     if (field.group() != "task") out[field.group()][field.name()] = value_to_json(field.get(config.values));
   }
   out["task"] = "sst2";

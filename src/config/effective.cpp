@@ -18,6 +18,9 @@ using core::text;
 // With a constant rate a longer run only adds steps to a shorter one; with a falling rate it is another trajectory.
 bool matters(const Field& field, const RunConfig& config) {
   if (field.key == "train.steps") return config.train.schedule != "constant";
+  // What belongs to the other method says nothing; method.name tells them apart.
+  const bool other = field.group() == (config.method.first_order() ? "zo" : "method");
+  if (other && field.key != "method.name") return false;
   return field.rules.effect == Effect::kTrajectory;
 }
 

@@ -20,6 +20,7 @@ class Rulebook {
   std::vector<std::string> problems() {
     required();
     train();
+    method();
     zo();
     task();
     chat_template();
@@ -59,6 +60,48 @@ class Rulebook {
       problems_.push_back(text("train.batch_size is ", train.batch_size,
                                ", more than data.num_train = ", config_.values.data.num_train,
                                " examples. Lower train.batch_size or raise data.num_train."));
+    }
+  }
+
+  // Settings of one method say nothing to another.
+  void method() {
+    const RunConfig& values = config_.values;
+    const MethodConfig& method = values.method;
+    if (!usable({"method.name"})) return;
+    for (const Field& field : all_fields()) {
+      if (!stated(field.key)) continue;
+      if (method.first_order() && field.group() == "zo") {
+        problems_.push_back(text(field.key, " is stated, but method.name is \"", method.name,
+                                 "\": probes and scales belong to \"qzo\". Remove ", field.key,
+                                 ", or set method.name to \"qzo\"."));
+      }
+      if (!method.first_order() && field.group() == "method" && field.key != "method.name") {
+        problems_.push_back(text(field.key, " is stated, but method.name is \"qzo\", which has no gradients. Remove ",
+                                 field.key, ", or set method.name to an optimizer such as \"adamw4bit_rank1\"."));
+      }
+    }
+    if (!method.first_order()) return;
+    if (!stated("train.lr")) {
+      problems_.push_back(text("train.lr must be stated for method.name \"", method.name,
+                               "\": 1e-5 is a start for all weights with AdamW, 2e-4 for adapters."));
+    }
+    if (values.model.precision != "auto" && values.model.precision != "fp32") {
+      problems_.push_back(text("model.precision is \"", values.model.precision, "\", but method.name \"", method.name,
+                               "\" computes in fp32. Remove model.precision."));
+    }
+    if (method.adapter != "lora") {
+      for (const char* key : {"method.rank", "method.alpha"}) {
+        if (stated(key))
+          problems_.push_back(text(key, " is stated, but method.adapter is \"none\". Set it to \"lora\"."));
+      }
+    }
+    if (method.weights == "fp32" && stated("method.stochastic_rounding")) {
+      problems_.emplace_back(
+          "method.stochastic_rounding is stated, but method.weights is \"fp32\", which is not rounded. Remove it.");
+    }
+    if (usable({"method.micro_batch", "train.batch_size"}) && method.micro_batch > values.train.batch_size) {
+      problems_.push_back(text("method.micro_batch is ", method.micro_batch,
+                               ", more than train.batch_size = ", values.train.batch_size, ". Lower it."));
     }
   }
 

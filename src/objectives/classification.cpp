@@ -6,6 +6,7 @@
 #include "qzo/core/check.h"
 #include "qzo/tasks/metrics.h"
 
+#include "objectives/classification_plan.h"
 #include "objectives/scoring.h"
 
 namespace qzo::objectives {
@@ -14,42 +15,6 @@ namespace {
 
 using Examples = std::span<const tasks::Example* const>;
 using Scores = std::vector<std::vector<float>>;  // [example][candidate]
-
-// One pass: its sequences, and what is asked of their rows, by example, candidate, token.
-struct Plan {
-  models::PrefixTree tree;
-  ScoredRows scored;
-  std::vector<Query> logits;             // of the examples with one token a candidate
-  std::vector<Query> log_probabilities;  // of all others
-};
-
-// Per candidate the rows that predict its tokens.
-std::vector<std::vector<std::int64_t>> add_example(models::PrefixTree& tree, const tasks::Example& example,
-                                                   Sharing sharing) {
-  std::vector<std::vector<std::int64_t>> rows;
-  const std::int64_t root = example_root(tree, sharing);
-  for (const auto& candidate : example.candidates) {
-    const std::int64_t own = sharing == Sharing::kNothing ? tree.new_root() : root;
-    rows.push_back(predicting_rows(tree, own, example.prompt, candidate));
-  }
-  return rows;
-}
-
-Plan make_plan(Examples examples, Sharing sharing) {
-  Plan plan;
-  for (const tasks::Example* example : examples) {
-    const auto rows = add_example(plan.tree, *example, sharing);
-    const auto unscored = static_cast<std::size_t>(example->unscored);
-    auto& queries = example->single_token() ? plan.logits : plan.log_probabilities;
-    for (std::size_t k = 0; k < rows.size(); ++k) {
-      QZO_CHECK(rows[k].size() > unscored, "a candidate of ", rows[k].size(), " tokens, ", unscored, " unscored");
-      for (std::size_t t = unscored; t < rows[k].size(); ++t) {
-        queries.push_back({plan.scored.index(rows[k][t]), example->candidates[k][t]});
-      }
-    }
-  }
-  return plan;
-}
 
 // logit(target | row), per sign, in the order of the queries.
 std::vector<std::vector<float>> asked_logits(models::CausalLm& model, const at::Tensor& hidden,
@@ -84,10 +49,8 @@ float take_mean(std::span<const float>& values, std::size_t tokens) {
 // One pass; scores per sign.
 std::vector<Scores> pass_scores(models::CausalLm& model, Examples examples, Sharing sharing,
                                 const models::ForwardContext& context) {
-  const Plan plan = make_plan(examples, sharing);
-  models::PackedBatch batch = plan.tree.pack();
-  batch.scored = plan.scored.rows();
-  const at::Tensor hidden = model.forward(batch, context);
+  const ClassificationPlan plan = make_plan(examples, sharing);
+  const at::Tensor hidden = model.forward(plan.batch(), context);
   std::vector<Scores> out(static_cast<std::size_t>(context.signs()), Scores(examples.size()));
   std::vector<std::vector<float>> logits(out.size()), log_values(out.size());
   if (!plan.logits.empty()) logits = asked_logits(model, hidden, plan.logits, context);

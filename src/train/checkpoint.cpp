@@ -19,7 +19,9 @@ using core::text;
 
 constexpr std::string_view kPrefix = "step-";
 constexpr std::size_t kDigits = 6;
-constexpr std::string_view kStateFile = "state.json", kScalesFile = "scales.safetensors", kDoneFile = "DONE";
+constexpr std::string_view kStateFile = "state.json", kOptimizerFile = "optimizer.safetensors", kDoneFile = "DONE";
+constexpr const char* kTensorsHash = "scales_xxh3";
+constexpr const char* kOptimizerHash = "optimizer_xxh3";
 constexpr int kStateVersion = 1;
 
 // Temporary names begin with a dot, so no listing ever takes them for a checkpoint.
@@ -45,25 +47,24 @@ void remove_checkpoint(const core::RunFolder& folder, std::uint64_t step) {
   fs::remove_all(doomed);
 }
 
-core::Json state_json(const CheckpointState& state, std::span<const zo::TrainableScales> tensors) {
-  return {{"version", kStateVersion},
-          {"steps_done", state.steps_done},
-          {"journal_bytes", state.journal_bytes},
-          {"scales_xxh3", zo::scales_checksum(tensors)},
-          {"counters", state.counters}};
-}
+std::uint64_t file_hash(const fs::path& file) { return core::xxh3_64(core::MappedFile(file).bytes()); }
 
-void write_contents(const fs::path& place, const CheckpointState& state, std::span<const zo::TrainableScales> tensors) {
-  std::vector<io::TensorToWrite> scales;
-  scales.reserve(tensors.size());
-  for (const zo::TrainableScales& tensor : tensors) {
-    scales.push_back({.name = tensor.name,
-                      .dtype = core::Dtype::kF32,
-                      .shape = {static_cast<std::int64_t>(tensor.values.size())},
-                      .bytes = std::as_bytes(tensor.values)});
+void write_contents(const fs::path& place, const CheckpointState& state, const CheckpointContent& content) {
+  std::vector<io::TensorToWrite> tensors;
+  tensors.reserve(content.tensors.size());
+  for (const CheckpointTensor& tensor : content.tensors)
+    tensors.push_back({tensor.name, tensor.dtype, tensor.shape, tensor.bytes});
+  io::write_safetensors(place / content.file, tensors);
+  core::Json json = {{"version", kStateVersion},
+                     {"steps_done", state.steps_done},
+                     {"journal_bytes", state.journal_bytes},
+                     {kTensorsHash, content_checksum(content)},
+                     {"counters", state.counters}};
+  if (content.optimizer != nullptr) {
+    content.optimizer->save(place / kOptimizerFile);
+    json[kOptimizerHash] = file_hash(place / kOptimizerFile);
   }
-  io::write_safetensors(place / kScalesFile, scales);
-  core::write_file_atomically(place / kStateFile, state_json(state, tensors).dump(1) + "\n");
+  core::write_file_atomically(place / kStateFile, json.dump(1) + "\n");
   core::write_file_atomically(place / kDoneFile, std::string_view("complete\n"));
 }
 
@@ -87,7 +88,14 @@ struct Stored {
   CheckpointState state;
   io::TensorSource source;
   std::vector<std::span<const std::byte>> values;  // by index of the trained tensor
+  fs::path optimizer;
 };
+
+void check_hash(std::uint64_t found, const core::Json& json, const char* name, const fs::path& place,
+                std::string_view file) {
+  if (found == field(json, name, place / kStateFile)) return;
+  throw core::UserError(text((place / file).string(), " is damaged: its XXH3 checksum is not that of state.json"));
+}
 
 CheckpointState read_state(const core::Json& json, const fs::path& file, std::uint64_t step) {
   if (!json.is_object() || !json.contains("counters")) {
@@ -106,8 +114,7 @@ CheckpointState read_state(const core::Json& json, const fs::path& file, std::ui
   return state;
 }
 
-Stored read_checkpoint(const core::RunFolder& folder, std::uint64_t step,
-                       std::span<const zo::TrainableScales> tensors) {
+Stored read_checkpoint(const core::RunFolder& folder, std::uint64_t step, const CheckpointContent& content) {
   const fs::path place = checkpoint_path(folder, step);
   if (!fs::exists(place / kDoneFile)) {
     throw core::UserError(text(place.string(), " is not a complete checkpoint (no file DONE)"));
@@ -115,23 +122,24 @@ Stored read_checkpoint(const core::RunFolder& folder, std::uint64_t step,
   Stored stored;
   const core::Json json = core::read_json(place / kStateFile);
   stored.state = read_state(json, place / kStateFile, step);
-  io::read_safetensors(place / kScalesFile, stored.source);
-  core::Xxh3 hash;  // the same bytes in the same order as zo::scales_checksum
-  for (const zo::TrainableScales& tensor : tensors) {
-    const std::int64_t shape[] = {static_cast<std::int64_t>(tensor.values.size())};
-    stored.values.push_back(stored.source.require(tensor.name, {core::Dtype::kF32}, shape).bytes);
+  io::read_safetensors(place / content.file, stored.source);
+  core::Xxh3 hash;  // the same bytes in the same order as content_checksum
+  for (const CheckpointTensor& tensor : content.tensors) {
+    stored.values.push_back(stored.source.require(tensor.name, {tensor.dtype}, tensor.shape).bytes);
     hash.update(stored.values.back());
   }
-  if (hash.digest() != field(json, "scales_xxh3", place / kStateFile)) {
-    throw core::UserError(
-        text((place / kScalesFile).string(), " is damaged: its XXH3 checksum is not that of state.json"));
-  }
+  check_hash(hash.digest(), json, kTensorsHash, place, content.file);
+  if (content.optimizer == nullptr) return stored;
+  stored.optimizer = place / kOptimizerFile;
+  check_hash(file_hash(stored.optimizer), json, kOptimizerHash, place, kOptimizerFile);
   return stored;
 }
 
-void copy_into(std::span<zo::TrainableScales> tensors, const Stored& stored) {
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    std::memcpy(tensors[i].values.data(), stored.values[i].data(), stored.values[i].size());
+// The states first: that may be refused, and changes nothing then.
+void copy_into(const CheckpointContent& content, const Stored& stored) {
+  if (content.optimizer != nullptr) content.optimizer->load(stored.optimizer);
+  for (std::size_t i = 0; i < content.tensors.size(); ++i) {
+    std::memcpy(content.tensors[i].bytes.data(), stored.values[i].data(), stored.values[i].size());
   }
 }
 
@@ -147,15 +155,31 @@ fs::path checkpoint_path(const core::RunFolder& folder, std::uint64_t step) {
   return folder.checkpoints() / checkpoint_name(step);
 }
 
-void save_checkpoint(const core::RunFolder& folder, const CheckpointState& state,
-                     std::span<const zo::TrainableScales> tensors) {
+CheckpointContent::CheckpointContent(std::span<const zo::TrainableScales> scales) {
+  for (const zo::TrainableScales& tensor : scales) {
+    tensors.push_back({.name = tensor.name,
+                       .shape = {static_cast<std::int64_t>(tensor.values.size())},
+                       .bytes = std::as_writable_bytes(tensor.values)});
+  }
+}
+
+CheckpointContent::CheckpointContent(const std::vector<zo::TrainableScales>& scales)
+    : CheckpointContent(std::span<const zo::TrainableScales>(scales)) {}
+
+std::uint64_t content_checksum(const CheckpointContent& content) {
+  core::Xxh3 hash;
+  for (const CheckpointTensor& tensor : content.tensors) hash.update(tensor.bytes);
+  return hash.digest();
+}
+
+void save_checkpoint(const core::RunFolder& folder, const CheckpointState& state, const CheckpointContent& content) {
   const fs::path temporary = hidden(folder, state.steps_done, ".tmp");
   const fs::path place = checkpoint_path(folder, state.steps_done);
   try {
     fs::create_directories(folder.checkpoints());
     fs::remove_all(temporary);
     fs::create_directory(temporary);
-    write_contents(temporary, state, tensors);
+    write_contents(temporary, state, content);
     core::fsync_folder(temporary);
     if (fs::exists(place)) remove_checkpoint(folder, state.steps_done);
     fs::rename(temporary, place);
@@ -183,28 +207,25 @@ CheckpointState read_checkpoint_state(const core::RunFolder& folder, std::uint64
   return read_state(core::read_json(file), file, step);
 }
 
-CheckpointState load_checkpoint(const core::RunFolder& folder, std::uint64_t step,
-                                std::span<zo::TrainableScales> tensors) {
-  const Stored stored = read_checkpoint(folder, step, tensors);
-  copy_into(tensors, stored);
+CheckpointState load_checkpoint(const core::RunFolder& folder, std::uint64_t step, const CheckpointContent& content) {
+  const Stored stored = read_checkpoint(folder, step, content);
+  copy_into(content, stored);
   return stored.state;
 }
 
-CheckpointState verify_checkpoint(const core::RunFolder& folder, std::uint64_t step,
-                                  std::span<const zo::TrainableScales> tensors) {
-  return read_checkpoint(folder, step, tensors).state;
+CheckpointState verify_checkpoint(const core::RunFolder& folder, std::uint64_t step, const CheckpointContent& content) {
+  return read_checkpoint(folder, step, content).state;
 }
 
-std::optional<CheckpointState> load_newest_checkpoint(const core::RunFolder& folder,
-                                                      std::span<zo::TrainableScales> tensors,
+std::optional<CheckpointState> load_newest_checkpoint(const core::RunFolder& folder, const CheckpointContent& content,
                                                       const std::function<void(const std::string&)>& warn,
                                                       const std::function<void(const CheckpointState&)>& accept) {
   const std::vector<std::uint64_t> steps = list_checkpoints(folder);
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
     try {
-      const Stored stored = read_checkpoint(folder, *step, tensors);
+      const Stored stored = read_checkpoint(folder, *step, content);
       if (accept) accept(stored.state);
-      copy_into(tensors, stored);
+      copy_into(content, stored);
       return stored.state;
     } catch (const core::UserError& error) {
       warn(text("Checkpoint ", checkpoint_name(*step), " is passed over: ", error.what()));

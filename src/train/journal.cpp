@@ -115,6 +115,7 @@ void JournalWriter::append_checksum(std::uint64_t steps_done, std::uint64_t scal
   file_->append(encode_checksum(steps_done, scales_hash));
 }
 
+void JournalWriter::cut(std::uint64_t keep_bytes) { file_->cut(keep_bytes); }
 void JournalWriter::sync() { file_->sync(); }
 std::uint64_t JournalWriter::bytes() const { return file_->bytes(); }
 

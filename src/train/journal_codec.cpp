@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint32_t kMaxDirections = 256;  // eight bits in the flags, and in the counter of the noise
+constexpr std::uint32_t kFirstOrder = 2;       // in the place of the eps mode
 constexpr std::uint32_t kClipped = 1, kSkipped = 2, kChecksum = 4;
 constexpr std::uint32_t kDirectionShift = 8, kDirectionMask = 0xff00;
 
@@ -70,7 +71,7 @@ HeaderBytes encode_header(const JournalHeader& header, std::string_view magic) {
   out.put(header.tensor_hash);
   out.put(header.run_seed);
   out.put(header.floor);
-  out.put(static_cast<std::uint32_t>(header.eps_mode));
+  out.put(header.first_order ? kFirstOrder : static_cast<std::uint32_t>(header.eps_mode));
   out.put(header.directions);
   out.put_checksum();
   return bytes;
@@ -97,13 +98,14 @@ JournalHeader decode_header(std::span<const std::byte> bytes, std::string_view m
   if (version != kVersion || size != kHeaderBytes) {
     throw core::UserError(core::text(name, " has version ", version, "; this program reads version ", kVersion));
   }
-  const bool sound = mode <= static_cast<std::uint32_t>(kernels::EpsMode::kRelative) && header.directions >= 1 &&
-                     header.directions <= kMaxDirections && std::isfinite(header.floor) && header.floor >= 0;
+  const bool sound = mode <= kFirstOrder && header.directions >= 1 && header.directions <= kMaxDirections &&
+                     std::isfinite(header.floor) && header.floor >= 0;
   if (!sound) {
     throw core::UserError(core::text(name, ": the header holds impossible settings (eps mode ", mode, ", directions ",
                                      header.directions, ", floor ", header.floor, ")"));
   }
-  header.eps_mode = static_cast<kernels::EpsMode>(mode);
+  header.first_order = mode == kFirstOrder;
+  if (!header.first_order) header.eps_mode = static_cast<kernels::EpsMode>(mode);
   return header;
 }
 

@@ -90,16 +90,21 @@ void LogWriter::step(const LoopSettings& settings, const LoopState& state, doubl
     line["throughput"] = rounded(timing->tokens_per_second, 1e2);
   }
   line["total_tokens"] = state.tokens;
-  line["loss_plus"] = number_json(summary.loss_plus);
-  line["loss_minus"] = number_json(summary.loss_minus);
-  line["projected_grad"] = number_json(summary.d_raw);
-  line["d_applied"] = number_json(summary.d_applied);
+  if (settings.first_order) {
+    line["grad_norm"] = number_json(summary.d_raw);
+    line["grad_norm_clipped"] = number_json(summary.d_applied);
+  } else {
+    line["loss_plus"] = number_json(summary.loss_plus);
+    line["loss_minus"] = number_json(summary.loss_minus);
+    line["projected_grad"] = number_json(summary.d_raw);
+    line["d_applied"] = number_json(summary.d_applied);
+  }
   line["clipped"] = summary.clipped;
   line["clip_share"] = state.clip_share();
   line["seed"] = summary.seed;
   line["skipped_total"] = state.skipped;
   line["nonfinite"] = summary.skipped;
-  line["d_rms"] = number_json(state.d_rms());
+  line[settings.first_order ? "grad_norm_rms" : "d_rms"] = number_json(state.d_rms());
   if (timing) {
     line["ms_forward"] = rounded(timing->ms_forward, 1e3);
     line["ms_update"] = rounded(timing->ms_update, 1e3);

@@ -9,6 +9,7 @@
 
 #include "train/result.h"
 #include "train/training_run.h"
+#include "train/zeroth_order.h"
 
 namespace qzo::train {
 
@@ -18,7 +19,9 @@ LoopResult TrainingRun::run() {
   reporter_.on_message(opening_);
   event(resumed_ ? "resume" : "start", opening_);
   try {
-    if (const auto finished = read_finished_result(folder_, settings_.steps); finished && resumed_) {
+    // Steps that cannot be replayed are taken again where their checkpoint is gone.
+    const bool all_there = !past_.header.first_order || state_.steps_done == settings_.steps;
+    if (const auto finished = read_finished_result(folder_, settings_.steps); finished && resumed_ && all_there) {
       return finish_again(*finished);
     }
     return run_to_end();
@@ -95,23 +98,37 @@ void TrainingRun::export_best(std::uint64_t best_step) {
 void TrainingRun::restore_best(std::uint64_t best_step) {
   if (state_.steps_done == best_step) return;
   try {
-    load_checkpoint(folder_, best_step, problem_.tensors());
+    load_checkpoint(folder_, best_step, method_.content());
+    method_.loaded();
   } catch (const core::UserError& error) {
     // A finished run whose checkpoints were deleted: the journal rebuilds the model from the base.
-    if (state_.steps_done > best_step) {
-      throw core::UserError(text("the best checkpoint cannot be read any more: ", error.what(),
-                                 ". --resume auto rebuilds it from the base checkpoint and the journal"));
+    if (state_.steps_done > best_step || past_.header.first_order) {
+      throw core::UserError(
+          text("the best checkpoint cannot be read any more: ", error.what(), ". --resume auto makes it again"));
     }
-    replay(past_, problem_.tensors(), state_.steps_done, best_step);
+    replay_until(best_step);
   }
 }
 
-LoopResult run(Problem& problem, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
+void TrainingRun::replay_until(std::uint64_t step) {
+  for (const JournalEntry& entry : past_.entries) {
+    if (entry.checksum || entry.record.step < state_.steps_done || entry.record.step >= step) continue;
+    method_.replay(std::span(&entry.record, 1));
+  }
+}
+
+LoopResult run(Method& method, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
                Reporter& reporter) {
   QZO_CHECK(settings.zo.directions >= 1 && settings.zo.directions <= 256, "directions ", settings.zo.directions);
   QZO_CHECK(settings.batch_size >= 1 && settings.nonfinite_limit >= 1);
   QZO_CHECK(settings.best_metric == "loss" || settings.best_metric == "accuracy", settings.best_metric);
-  return TrainingRun(problem, settings, folder, reporter, open_run(problem, settings, folder, resume, reporter)).run();
+  return TrainingRun(method, settings, folder, reporter, open_run(method, settings, folder, resume, reporter)).run();
+}
+
+LoopResult run(ScaleProblem& problem, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
+               Reporter& reporter) {
+  ZerothOrder method(problem, settings.zo);
+  return run(method, settings, folder, resume, reporter);
 }
 
 }  // namespace qzo::train

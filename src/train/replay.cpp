@@ -5,10 +5,9 @@
 
 namespace qzo::train {
 
-void verify_checksum(const JournalEntry& checksum, std::span<const zo::TrainableScales> tensors) {
-  const std::uint64_t found = zo::scales_checksum(tensors);
+void verify_checksum(const JournalEntry& checksum, std::uint64_t found) {
   if (found == checksum.scales_hash) return;
-  throw core::UserError(core::text("the scales after step ", checksum.step, " have the checksum ", found,
+  throw core::UserError(core::text("the trained values after step ", checksum.step, " have the checksum ", found,
                                    ", the journal says ", checksum.scales_hash,
                                    ": base checkpoint and journal do not belong together, or one of them is damaged"));
 }
@@ -16,6 +15,12 @@ void verify_checksum(const JournalEntry& checksum, std::span<const zo::Trainable
 std::uint64_t replay(const Journal& journal, std::span<zo::TrainableScales> tensors, std::uint64_t first_step,
                      std::uint64_t last_step) {
   const JournalHeader& header = journal.header;
+  if (header.first_order) {
+    throw core::UserError(
+        "this is the journal of a first-order run, whose records do not hold the gradients: it cannot be replayed. "
+        "Take "
+        "the model from RUN/model, or from a checkpoint of the run");
+  }
   std::uint64_t done = first_step;
   // Records of a step are held back until all its directions are there: a torn step was never applied.
   std::vector<zo::StepRecord> step;
@@ -24,7 +29,7 @@ std::uint64_t replay(const Journal& journal, std::span<zo::TrainableScales> tens
       if (entry.step < first_step) continue;
       if (entry.step > last_step) break;
       done = entry.step;  // ahead of the records only where a trajectory leaves out skipped steps
-      verify_checksum(entry, tensors);
+      verify_checksum(entry, zo::scales_checksum(tensors));
       continue;
     }
     if (entry.record.step < first_step) continue;

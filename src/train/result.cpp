@@ -42,7 +42,7 @@ void write_result(const core::RunFolder& folder, const LoopState& state, const L
   json["final"] = metrics_at(state.last, state.evaluated_step);
   json["skipped"] = state.skipped;
   json["clip_share"] = state.clip_share();
-  json["d_rms"] = number_json(state.d_rms());
+  json[settings.first_order ? "grad_norm_rms" : "d_rms"] = number_json(state.d_rms());
   json["total_tokens"] = state.tokens;
   json["seconds_per_step"] = state.seconds_per_step();
   json["peak_memory"] = core::peak_resident_bytes();

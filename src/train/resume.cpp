@@ -18,14 +18,12 @@ namespace {
 namespace fs = std::filesystem;
 using core::text;
 
-JournalHeader header_of(Problem& problem, const LoopSettings& settings) {
-  return {.base_hash = problem.base_hash(),
-          .config_hash = settings.config_hash,
-          .tensor_hash = tensor_order_hash(problem.tensors()),
-          .run_seed = settings.zo.seed,
-          .floor = static_cast<float>(settings.zo.floor),
-          .eps_mode = settings.zo.eps_mode,
-          .directions = static_cast<std::uint32_t>(settings.zo.directions)};
+JournalHeader header_of(Method& method, const LoopSettings& settings) {
+  JournalHeader header = method.journal_header();
+  header.base_hash = method.problem().base_hash();
+  header.config_hash = settings.config_hash;
+  header.run_seed = settings.zo.seed;
+  return header;
 }
 
 // All that differs in one sentence.
@@ -34,10 +32,11 @@ void check_same_run(const JournalHeader& there, const JournalHeader& here, const
   if (there.base_hash != here.base_hash) {
     differences.push_back("it started from another base checkpoint (other tensor bytes)");
   }
-  if (there.tensor_hash != here.tensor_hash) differences.push_back("it trains other tensors (zo.include, zo.exclude)");
+  if (there.tensor_hash != here.tensor_hash)
+    differences.push_back("it trains other tensors (include and exclude of zo or method)");
   const bool same_settings = there.config_hash == here.config_hash && there.run_seed == here.run_seed &&
                              there.floor == here.floor && there.eps_mode == here.eps_mode &&
-                             there.directions == here.directions;
+                             there.first_order == here.first_order && there.directions == here.directions;
   if (!same_settings) {
     differences.push_back("settings that change the trajectory differ (its own stand in config.json there)");
   }
@@ -85,7 +84,7 @@ OpenedRun start(const LoopSettings& settings, const core::RunFolder& folder, con
 
 // The journal must lead on from the checkpoint, and the best model so far must still be there to be exported.
 void check_usable(const CheckpointState& checkpoint, const Journal& journal, const WholeSteps& whole,
-                  const core::RunFolder& folder, std::span<const zo::TrainableScales> tensors) {
+                  const core::RunFolder& folder, const CheckpointContent& content) {
   const LoopState state = from_checkpoint(checkpoint, "state.json");
   const std::uint64_t bytes = state.journal_bytes;
   const bool fits = bytes >= kHeaderBytes && bytes <= whole.bytes && (bytes - kHeaderBytes) % kRecordBytes == 0;
@@ -102,7 +101,7 @@ void check_usable(const CheckpointState& checkpoint, const Journal& journal, con
   if (steps_there != state.steps_done) {
     throw core::UserError(text("the journal stands at step ", steps_there, " where it says step ", state.steps_done));
   }
-  if (state.best && state.best_step != state.steps_done) verify_checkpoint(folder, state.best_step, tensors);
+  if (state.best && state.best_step != state.steps_done) verify_checkpoint(folder, state.best_step, content);
 }
 
 std::string resume_message(const core::RunFolder& folder, const LoopSettings& settings, const LoopState& state,
@@ -110,13 +109,14 @@ std::string resume_message(const core::RunFolder& folder, const LoopSettings& se
   const std::string origin =
       from_checkpoint ? text("checkpoint ", checkpoint_name(state.steps_done)) : std::string("the base checkpoint");
   std::string message = text("Run in ", folder.root.string(), " goes on at step ", whole.steps, " of ", settings.steps,
-                             ": ", origin, ", then ", whole.steps - state.steps_done, " steps of the journal.");
+                             ": ", origin, ", then ", whole.steps - state.steps_done,
+                             journal.header.first_order ? " steps computed again." : " steps of the journal.");
   const std::uint64_t cut = journal.whole_bytes + journal.torn_bytes - whole.bytes;
   if (cut > 0) message += text(" ", cut, " torn or damaged bytes were cut off the journal.");
   return message;
 }
 
-OpenedRun reopen(Problem& problem, const LoopSettings& settings, const core::RunFolder& folder,
+OpenedRun reopen(Method& method, const LoopSettings& settings, const core::RunFolder& folder,
                  const JournalHeader& header, Reporter& reporter) {
   Journal journal = read_journal(folder.journal());
   check_same_run(journal.header, header, folder);
@@ -127,19 +127,25 @@ OpenedRun reopen(Problem& problem, const LoopSettings& settings, const core::Run
                                ", or give a new output.dir"));
   }
   JournalWriter writer = JournalWriter::open(folder.journal(), whole.bytes);
-  journal.entries.resize((whole.bytes - kHeaderBytes) / kRecordBytes);
   write_settings(settings, folder);
   remove_stale_checkpoints(folder);
 
   LoopState state;
   state.journal_bytes = kHeaderBytes;
+  const CheckpointContent content = method.content();
   const auto warn = [&](const std::string& sentence) { reporter.on_message(sentence); };
   const auto usable = [&](const CheckpointState& candidate) {
-    check_usable(candidate, journal, whole, folder, problem.tensors());
+    check_usable(candidate, journal, whole, folder, content);
   };
-  const auto checkpoint = load_newest_checkpoint(folder, problem.tensors(), warn, usable);
+  const auto checkpoint = load_newest_checkpoint(folder, content, warn, usable);
   if (checkpoint) state = from_checkpoint(*checkpoint, "state.json");
+  if (checkpoint) method.loaded();
   std::string message = resume_message(folder, settings, state, checkpoint.has_value(), journal, whole);
+  journal.entries.resize((whole.bytes - kHeaderBytes) / kRecordBytes);
+  if (header.first_order) {  // what cannot be replayed is computed again
+    writer.cut(state.journal_bytes);
+    journal.entries.resize(next_entry(state));
+  }
   return {.journal = std::move(journal),
           .writer = std::move(writer),
           .state = state,
@@ -154,11 +160,11 @@ std::size_t next_entry(const LoopState& state) {
   return static_cast<std::size_t>((state.journal_bytes - kHeaderBytes) / kRecordBytes);
 }
 
-OpenedRun open_run(Problem& problem, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
+OpenedRun open_run(Method& method, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
                    Reporter& reporter) {
-  const JournalHeader header = header_of(problem, settings);
+  const JournalHeader header = header_of(method, settings);
   if (resume == Resume::kAuto && fs::exists(folder.journal())) {
-    return reopen(problem, settings, folder, header, reporter);
+    return reopen(method, settings, folder, header, reporter);
   }
   if (has_content(folder.root)) {
     if (resume == Resume::kNo) {

@@ -20,7 +20,7 @@ struct OpenedRun {
 };
 
 // Files, hashes and the lock on the journal; loads masters. UserError as described at run().
-OpenedRun open_run(Problem& problem, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
+OpenedRun open_run(Method& method, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
                    Reporter& reporter);
 
 // Index of the first entry after `state`.

@@ -33,17 +33,26 @@ std::uint64_t sum_of(const std::vector<std::int64_t>& lengths, std::span<const s
   return static_cast<std::uint64_t>(sum);
 }
 
-Scalars step_scalars(const StepSummary& summary, const LoopState& state) {
-  return {{"train/loss", summary.loss},   {"train/projected_grad", summary.d_raw},
-          {"train/lr", summary.lr},       {"train/clip_share", state.clip_share()},
-          {"train/d_rms", state.d_rms()}, {"train/skipped_total", static_cast<double>(state.skipped)}};
+Scalars step_scalars(const LoopSettings& settings, const StepSummary& summary, const LoopState& state) {
+  return {{"train/loss", summary.loss},
+          {settings.first_order ? "train/grad_norm" : "train/projected_grad", summary.d_raw},
+          {"train/lr", summary.lr},
+          {"train/clip_share", state.clip_share()},
+          {settings.first_order ? "train/grad_norm_rms" : "train/d_rms", state.d_rms()},
+          {"train/skipped_total", static_cast<double>(state.skipped)}};
+}
+
+std::string what_was_not_finite(const LoopSettings& settings, const StepSummary& summary) {
+  if (settings.first_order) return text("loss = ", summary.loss, ", norm of the gradient = ", summary.d_raw);
+  return text("L+ = ", summary.loss_plus, ", L- = ", summary.loss_minus);
 }
 
 }  // namespace
 
-TrainingRun::TrainingRun(Problem& problem, const LoopSettings& settings, const core::RunFolder& folder,
+TrainingRun::TrainingRun(Method& method, const LoopSettings& settings, const core::RunFolder& folder,
                          Reporter& reporter, OpenedRun opened)
-    : problem_(problem),
+    : method_(method),
+      problem_(method.problem()),
       settings_(settings),
       folder_(folder),
       reporter_(reporter),
@@ -54,7 +63,7 @@ TrainingRun::TrainingRun(Problem& problem, const LoopSettings& settings, const c
       resumed_(opened.resumed),
       opening_(std::move(opened.message)),
       log_(folder, whole_steps(past_).steps),
-      lengths_(problem.train_lengths()),
+      lengths_(problem_.train_lengths()),
       order_(std::ssize(lengths_), settings.batch_size, settings.zo.seed, order_lengths(lengths_, settings)),
       elapsed_before_(log_.last_elapsed()) {
   if (opened.from_checkpoint) saved_ = std::pair(state_.steps_done, state_.evaluated_step);
@@ -90,32 +99,23 @@ std::vector<zo::StepRecord> TrainingRun::replay_step() {
     QZO_CHECK(!entry.checksum && entry.record.step == state_.steps_done, "step ", state_.steps_done, " of the journal");
     records.push_back(entry.record);
   }
-  for (const zo::StepRecord& record : records) {
-    zo::apply_record(record, past_.header.eps_mode, past_.header.floor, problem_.tensors());
-  }
+  method_.replay(records);
   return records;
 }
 
 std::vector<zo::StepRecord> TrainingRun::compute_step(std::span<const std::int64_t> batch, StepTiming& timing) {
   const auto begin = Clock::now();
-  double forward = 0;
-  const auto loss = [&](const kernels::Probe& probe) {
-    const auto forward_begin = Clock::now();
-    const zo::LossPair losses = problem_.loss(batch, probe);
-    forward += seconds_since(forward_begin);
-    return losses;
-  };
-  // Journal first: what it holds is what happened, and if the disk is full the masters have not moved.
+  // Journal first: what it holds is what happened, and if the disk is full nothing has moved.
   const auto journal = [&](std::span<const zo::StepRecord> records) { journal_.append(records); };
   const double lr =
       zo::learning_rate(settings_.schedule, settings_.lr, settings_.warmup, settings_.steps, state_.steps_done);
-  auto records = zo::qzo_step(settings_.zo, state_.steps_done, lr, problem_.tensors(), loss, {}, journal);
+  Method::Step step = method_.step(state_.steps_done, lr, batch, journal);
   const double seconds = seconds_since(begin);
   state_.step_seconds += seconds;
   ++state_.timed_steps;
-  timing.ms_forward = 1000 * forward;
-  timing.ms_update = 1000 * (seconds - forward);
-  return records;
+  timing.ms_forward = 1000 * step.forward_seconds;
+  timing.ms_update = 1000 * (seconds - step.forward_seconds);
+  return std::move(step.records);
 }
 
 void TrainingRun::log_step(std::span<const zo::StepRecord> records, std::optional<StepTiming> timing) {
@@ -126,7 +126,7 @@ void TrainingRun::log_step(std::span<const zo::StepRecord> records, std::optiona
     timing->remaining = progress_.seconds_left(settings_.steps - step, evaluations_left());
     timing->tokens_per_second = progress_.tokens_per_second();
     if (summary.skipped) {
-      event("skip", text("step ", step, " changed nothing: L+ = ", summary.loss_plus, ", L- = ", summary.loss_minus));
+      event("skip", text("step ", step, " changed nothing: ", what_was_not_finite(settings_, summary)));
     }
   }
   if (step % std::max<std::uint64_t>(settings_.log_every, 1) != 0 && step != settings_.steps) return;
@@ -134,7 +134,7 @@ void TrainingRun::log_step(std::span<const zo::StepRecord> records, std::optiona
     const double epoch =
         static_cast<double>(step) * static_cast<double>(settings_.batch_size) / static_cast<double>(lengths_.size());
     log_.step(settings_, state_, epoch, summary, timing);
-    if (tensorboard_) tensorboard_->add(step, step_scalars(summary, state_));
+    if (tensorboard_) tensorboard_->add(step, step_scalars(settings_, summary, state_));
   }
   if (timing) report_step(summary, *timing);
 }
@@ -184,7 +184,7 @@ void TrainingRun::pass_boundary() {
 bool TrainingRun::verify_past_checksum() {
   const std::size_t before = next_entry_;
   for (; replaying() && past_.entries[next_entry_].checksum; ++next_entry_) {
-    verify_checksum(past_.entries[next_entry_], problem_.tensors());
+    verify_checksum(past_.entries[next_entry_], content_checksum(method_.content()));
     state_.journal_bytes += kRecordBytes;
   }
   return next_entry_ != before;
@@ -197,7 +197,7 @@ void TrainingRun::append_checksum_if_due() {
   const bool due = every(settings_.sync_every, step) || every(settings_.save_every, step) ||
                    every(settings_.eval_every, step) || step == settings_.steps;
   if (!due) return;
-  journal_.append_checksum(step, zo::scales_checksum(problem_.tensors()));
+  journal_.append_checksum(step, content_checksum(method_.content()));
   state_.journal_bytes += kRecordBytes;
   QZO_CHECK(state_.journal_bytes == journal_.bytes(), state_.journal_bytes, " bytes of ", journal_.bytes());
   if (every(settings_.sync_every, step)) journal_.sync();
@@ -206,13 +206,18 @@ void TrainingRun::append_checksum_if_due() {
 void TrainingRun::check_guard() {
   if (state_.skipped_in_row < static_cast<std::uint64_t>(settings_.nonfinite_limit)) return;
   const std::vector<std::uint64_t> saved = list_checkpoints(folder_);
-  throw core::GuardError(
-      text("the loss was not finite for ", state_.skipped_in_row, " steps in a row (first at step ",
-           state_.first_skipped + 1, ", L+ = ", state_.first_skipped_plus, ", L- = ", state_.first_skipped_minus, "). ",
-           saved.empty() ? "No checkpoint was saved yet" : "Checkpoint " + checkpoint_name(saved.back()) + " is intact",
-           ". ",
-           settings_.zo.clip ? "Lower train.lr or zo.eps, or look at the data with --dry-run."
-                             : "zo.clip is off; the published setting is 100."));
+  const std::string kept = saved.empty() ? std::string("No checkpoint was saved yet")
+                                         : "Checkpoint " + checkpoint_name(saved.back()) + " is intact";
+  const std::string first = text(" steps in a row (first at step ", state_.first_skipped + 1);
+  if (settings_.first_order) {
+    throw core::GuardError(text("the loss or its gradient was not finite for ", state_.skipped_in_row, first,
+                                ", loss = ", state_.first_skipped_plus, "). ", kept,
+                                ". Lower train.lr, or look at the data with --dry-run."));
+  }
+  throw core::GuardError(text("the loss was not finite for ", state_.skipped_in_row, first, ", L+ = ",
+                              state_.first_skipped_plus, ", L- = ", state_.first_skipped_minus, "). ", kept, ". ",
+                              settings_.zo.clip ? "Lower train.lr or zo.eps, or look at the data with --dry-run."
+                                                : "zo.clip is off; the published setting is 100."));
 }
 
 bool TrainingRun::evaluate_if_due() {
@@ -247,7 +252,7 @@ bool TrainingRun::take_checkpoint_request() {
 void TrainingRun::save() {
   journal_.sync();
   log_.sync();
-  save_checkpoint(folder_, to_checkpoint(state_), problem_.tensors());
+  save_checkpoint(folder_, to_checkpoint(state_), method_.content());
   saved_ = std::pair(state_.steps_done, state_.evaluated_step);
   write_pointers();
   retain_checkpoints(folder_, settings_.keep_last, best_of_kept());

@@ -27,7 +27,7 @@ namespace qzo::train {
 
 class TrainingRun {
  public:
-  TrainingRun(Problem& problem, const LoopSettings& settings, const core::RunFolder& folder, Reporter& reporter,
+  TrainingRun(Method& method, const LoopSettings& settings, const core::RunFolder& folder, Reporter& reporter,
               OpenedRun opened);
 
   LoopResult run();
@@ -59,12 +59,14 @@ class TrainingRun {
   LoopResult finish_again(LoopResult result);  // the run was done before this process began
   void export_best(std::uint64_t best_step);
   void restore_best(std::uint64_t best_step);
+  void replay_until(std::uint64_t step);
   void event(std::string_view what, const std::string& message) { log_.event(what, state_.steps_done, message); }
 
   [[nodiscard]] bool replaying() const { return next_entry_ < past_.entries.size(); }
   [[nodiscard]] double elapsed() const;
   [[nodiscard]] std::uint64_t evaluations_left() const;
 
+  Method& method_;
   Problem& problem_;
   const LoopSettings& settings_;
   const core::RunFolder& folder_;

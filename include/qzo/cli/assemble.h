@@ -10,6 +10,7 @@
 #include "qzo/config/load.h"
 #include "qzo/io/checkpoint.h"
 #include "qzo/models/causal_lm.h"
+#include "qzo/models/trainable_lm.h"
 #include "qzo/objectives/classification.h"
 #include "qzo/tokenizer/tokenizer.h"
 #include "qzo/train/loop.h"
@@ -20,9 +21,11 @@ namespace qzo::cli {
 struct LoadedModel {
   std::unique_ptr<io::Checkpoint> checkpoint;
   std::unique_ptr<models::CausalLm> model;
-  std::uint64_t metadata_bytes = 0;  // resident growth while the checkpoint was opened
+  std::unique_ptr<models::TrainableLm> adapters;  // that were read with it; null: none
+  std::uint64_t metadata_bytes = 0;               // resident growth while the checkpoint was opened
 };
-// Opens, loads and validates every weight; nothing is marked for training yet. `path` as for find_checkpoint.
+// Opens, loads and validates every weight; nothing is marked for training yet. `path` as for find_checkpoint; a
+// folder with an adapter (adapter_config.json, PEFT's layout) gives its base with the adapter on it.
 LoadedModel load_model(const std::filesystem::path& path, const quant::LoadOptions& options);
 
 // Whether the checkpoint brings a tokenizer at all, usable or not.

@@ -52,7 +52,9 @@ std::vector<Remedy> memory_remedies(const MemoryInputs& inputs);
 // What this process may use in all: what is free, and what it holds already.
 std::uint64_t usable_memory();
 
-// The table with total and usable memory; the remedies if that is not enough.
+// The table with total and usable memory.
+std::string memory_text(const MemoryPlan& plan, std::uint64_t usable);
+// The same; the remedies if that is not enough.
 std::string memory_text(const MemoryInputs& inputs, std::uint64_t usable);
 
 }  // namespace qzo::cli

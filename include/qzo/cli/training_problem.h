@@ -21,7 +21,7 @@ void export_tuned(const io::Checkpoint& base, models::CausalLm& model, const std
 // folder.
 std::filesystem::path exported_path(const io::Checkpoint& base, const std::filesystem::path& folder);
 
-class TrainingProblem final : public train::Problem {
+class TrainingProblem final : public train::ScaleProblem {
  public:
   explicit TrainingProblem(Assembly& assembly);  // must outlive this
 

@@ -30,6 +30,27 @@ struct ZoConfig {
   std::vector<std::string> exclude;
 };
 
+// What a run trains and with which optimizer. Everything but `name` belongs to the first-order ones.
+struct MethodConfig {
+  std::string name = "qzo";      // qzo | adamw32 | adamw4bit_rank1 | ...
+  std::string adapter = "none";  // none: the weights themselves | lora
+  std::string weights = "fp32";  // fp32 | bf16: of what is trained
+  std::vector<std::string> include = {"*"};
+  std::vector<std::string> exclude;
+  std::int64_t rank = 8;  // lora
+  double alpha = 16;      // lora
+  std::int64_t micro_batch = 0;
+  std::optional<double> max_norm = 1;  // null = off
+  double weight_decay = 0;
+  std::vector<std::string> no_decay = {"*norm*", "*.bias"};
+  bool recompute = false;
+  std::int64_t state_threshold = 4096;
+  std::vector<std::string> full_precision;
+  bool stochastic_rounding = true;
+
+  [[nodiscard]] bool first_order() const { return name != "qzo"; }
+};
+
 struct TrainConfig {
   std::int64_t steps = 20000;
   double lr = 0;                      // default depends on the format (GPTQ: 1e-7); others must state it
@@ -70,6 +91,7 @@ struct OutputConfig {
 
 struct RunConfig {
   ModelConfig model;
+  MethodConfig method;
   ZoConfig zo;
   TrainConfig train;
   DataConfig data;

@@ -2,6 +2,7 @@
 // A linear layer whose scales may be probed. Shapes: R rows (two signs stacked: plus rows are the first half).
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -12,9 +13,17 @@
 
 namespace qzo::nn {
 
+// What LoRA (arXiv 2106.09685) adds to a product: y += scale (x A^T) B^T. Views of dense matrices, not owned.
+struct Adapter {
+  kernels::CodeView a;  // [rank, in]
+  kernels::CodeView b;  // [out, rank]
+  float scale = 1;
+};
+
 struct Linear {
   quant::PackedWeight weight;
   std::vector<float> bias;  // [out], or empty
+  std::optional<Adapter> adapter = {};
 };
 
 // One walk through a model: which scales it sees, and the scratch that its layers share one after the other.

@@ -3,8 +3,9 @@
 // Receives built objects, so it runs in tests with a fake problem. Prints nothing itself: events go to a Reporter.
 //
 // A run is a function of its settings and its base checkpoint. Killed at any instant and continued with Resume::kAuto,
-// it leaves the same journal, masters and model, byte for byte: steps in the journal are applied again, never computed
-// again, and evaluations that no checkpoint remembers are repeated where they stood.
+// it leaves the same journal, masters and model, byte for byte: steps of QZO that are in the journal are applied again,
+// never computed again; first-order steps behind the newest checkpoint are computed again, to the same bits.
+// Evaluations that no checkpoint remembers are repeated where they stood.
 
 #include <cstdint>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "qzo/core/run_folder.h"
+#include "qzo/train/method.h"
 #include "qzo/train/problem.h"
 #include "qzo/zo/qzo.h"
 #include "qzo/zo/schedule.h"
@@ -19,8 +21,9 @@
 namespace qzo::train {
 
 struct LoopSettings {
-  zo::QzoSettings zo;
+  zo::QzoSettings zo;  // of a first-order run only the seed, which orders the batches
   std::uint64_t steps = 20000;
+  bool first_order = false;  // for words and field names
   double lr = 1e-7;
   zo::Schedule schedule = zo::Schedule::kConstant;
   std::uint64_t warmup = 0;
@@ -80,7 +83,10 @@ struct LoopResult {
 // written again only if it is missing. Throws GuardError after nonfinite_limit skipped steps in a row, EnvironmentError
 // on a full disk (checkpoints and journal up to then are intact), UserError if the folder holds a run with another
 // config, base checkpoint or tensors.
-LoopResult run(Problem& problem, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
+LoopResult run(Method& method, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
+               Reporter& reporter);
+// With QZO, as settings.zo says.
+LoopResult run(ScaleProblem& problem, const LoopSettings& settings, const core::RunFolder& folder, Resume resume,
                Reporter& reporter);
 
 }  // namespace qzo::train

@@ -38,6 +38,11 @@ class Decoder final : public CausalLm, public LayerWalk {
   at::Tensor inner(std::size_t block, const at::Tensor& x, const PackedBatch& batch) override;
   at::Tensor advance(std::size_t block, at::Tensor x, const PackedBatch& batch) override;
 
+  // For training by gradients (models/training): what the forward pass is made of.
+  [[nodiscard]] const DecoderSpec& spec() const { return spec_; }
+  DecoderWeights& parts() { return weights_; }
+  std::vector<nn::Rope>& ropes() { return ropes_; }
+
  private:
   struct Pass;
   struct Projected;

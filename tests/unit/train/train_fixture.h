@@ -30,7 +30,7 @@ class TemporaryFolder {
 };
 
 // loss(batch, s) = mean (s - target - shift(batch))^2 over two tensors, the second signed and with frozen elements.
-class FakeProblem final : public train::Problem {
+class FakeProblem final : public train::ScaleProblem {
  public:
   FakeProblem();
 
