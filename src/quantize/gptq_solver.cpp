@@ -19,6 +19,9 @@ namespace {
 // on single elements, shorter ones make thin products.
 constexpr std::int64_t kBlock = 128;
 
+// Columns of U that are solved for at a time: bounds the memory beside U and R.
+constexpr std::int64_t kColumns = 256;
+
 // The upper triangular U with H^-1 = U^T U. With J the reversal of rows, J H J = L L^T gives H = R R^T for the upper
 // triangular R = J L J, hence U = R^-1: no inverse of H is formed.
 at::Tensor inverse_factor(const at::Tensor& hessian, double damp) {
@@ -26,15 +29,25 @@ at::Tensor inverse_factor(const at::Tensor& hessian, double damp) {
   const at::Tensor diagonal = h.diagonal();
   const double mean = diagonal.mean().item<double>();
   diagonal.add_(mean > 0 ? damp * mean : 1.0);
-  const auto [lower, info] = at::linalg_cholesky_ex(h);
+  auto [triangle, info] = at::linalg_cholesky_ex(h);
   if (info.item<int>() != 0) {
     throw core::UserError(
         core::text("the inputs of a layer depend on each other too much to be told apart with --damp ", damp,
                    ": expected more calibration text, or a greater --damp"));
   }
   h = at::Tensor();
-  const at::Tensor one = at::eye(lower.size(0), lower.options());
-  return at::linalg_solve_triangular(lower.flip({0, 1}), one, true).to(at::kFloat).contiguous();
+  triangle = triangle.flip({0, 1});
+  const std::int64_t size = triangle.size(0);
+  at::Tensor factor = at::zeros({size, size}, at::kFloat);
+  for (std::int64_t begin = 0; begin < size; begin += kColumns) {
+    // Below these columns U is 0.
+    const std::int64_t end = std::min(begin + kColumns, size);
+    const at::Tensor unit = at::zeros({end, end - begin}, at::kDouble);
+    unit.narrow(0, begin, end - begin).fill_diagonal_(1.0);
+    const at::Tensor corner = triangle.narrow(0, 0, end).narrow(1, 0, end);
+    factor.narrow(0, 0, end).narrow(1, begin, end - begin).copy_(at::linalg_solve_triangular(corner, unit, true));
+  }
+  return factor;
 }
 
 // Where the block that begins at `begin` ends: at the end of a group where groups are smaller than a block, otherwise

@@ -28,10 +28,20 @@ void Hessian::add(const at::Tensor& x) {
   rows_ += x.size(0);
 }
 
-at::Tensor Hessian::mean() const {
+at::Tensor Hessian::mean() && {
   QZO_CHECK(rows_ > 0, "no inputs were seen");
-  const at::Tensor upper = sum_.triu();
-  return (upper + upper.triu(1).t()).div_(static_cast<double>(rows_));
+  const std::int64_t inputs = sum_.size(0);
+  for (std::int64_t begin = 0; begin < inputs; begin += kPanel) {
+    const std::int64_t end = std::min(begin + kPanel, inputs);
+    const at::Tensor right = sum_.narrow(0, begin, end - begin).narrow(1, begin, inputs - begin);
+    // The two triangles of a square on the diagonal differ by rounding.
+    at::Tensor square = right.narrow(1, 0, end - begin);
+    square.copy_(square.triu() + square.triu(1).t());
+    sum_.narrow(0, end, inputs - end)
+        .narrow(1, begin, end - begin)
+        .copy_(right.narrow(1, end - begin, inputs - end).t());
+  }
+  return std::move(sum_).div_(static_cast<double>(rows_));
 }
 
 }  // namespace qzo::quantize

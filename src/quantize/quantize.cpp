@@ -128,7 +128,7 @@ class Job {
     Hessian hessian(linear.weight.codes.in);
     for (std::size_t i = 0; i < samples_.states.size(); ++i)
       hessian.add(input_of(samples_.states[i], samples_.batches[i]));
-    return hessian.mean();
+    return std::move(hessian).mean();
   }
 
   at::Tensor quantize_one(const quant::PackedWeight& weight, const at::Tensor& hessian) {

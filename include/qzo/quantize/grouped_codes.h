@@ -36,7 +36,7 @@ struct SolverOptions {
 // left, so that the sum over rows w of (w - q) H (w - q)^T becomes small. `hessian` [K, K] fp32, symmetric: the mean of
 // x^T x over the inputs of the layer. Other than in the first implementations, a group's grid is laid over weights
 // that have all corrections so far, for any size of groups. Inputs that were always 0 are rounded to nearest.
-// Outputs are independent of each other: same bits for any number of threads. Factorization in fp64: 24 K^2 bytes of
+// Outputs are independent of each other: same bits for any number of threads. Factorization in fp64: 20 K^2 bytes of
 // scratch. UserError if H cannot be factorized though damped.
 GroupedCodes solve_gptq(const at::Tensor& weight, const at::Tensor& hessian, const SolverOptions& options);
 

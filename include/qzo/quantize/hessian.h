@@ -12,8 +12,8 @@ class Hessian {
   explicit Hessian(std::int64_t inputs);
   // x [rows, K] fp32, contiguous. Summed in fp32. Same bits for any number of threads.
   void add(const at::Tensor& x);
-  // [K, K] fp32, symmetric. InternalError before the first row.
-  [[nodiscard]] at::Tensor mean() const;
+  // [K, K] fp32, symmetric; takes the memory of the sums. InternalError before the first row.
+  [[nodiscard]] at::Tensor mean() &&;
 
  private:
   at::Tensor sum_;  // [K, K], right of the diagonal panels' beginnings only

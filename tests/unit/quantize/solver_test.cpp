@@ -26,7 +26,7 @@ Problem problem(std::uint64_t seed, std::int64_t in = kIn) {
   result.inputs = (at::mm(at::randn({600, in / 4}), mix) * 0.3 + at::randn({600, in})) * sizes;
   Hessian hessian(in);
   hessian.add(result.inputs.contiguous());
-  result.hessian = hessian.mean();
+  result.hessian = std::move(hessian).mean();
   return result;
 }
 
@@ -113,8 +113,9 @@ TEST(Hessian, is_the_mean_of_products) {
     hessian.add(x);
     hessian.add(y);
     const at::Tensor expected = (at::mm(x.t(), x) + at::mm(y.t(), y)) / 63;
-    EXPECT_TRUE(at::allclose(hessian.mean(), expected, 1e-5, 1e-5)) << in;
-    EXPECT_TRUE(at::equal(hessian.mean(), hessian.mean().t()));
+    const at::Tensor mean = std::move(hessian).mean();
+    EXPECT_TRUE(at::allclose(mean, expected, 1e-5, 1e-5)) << in;
+    EXPECT_TRUE(at::equal(mean, mean.t()));
   }
 }
 
