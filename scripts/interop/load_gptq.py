@@ -3,7 +3,7 @@
 
 import sys
 
-from proof import golden_cases, main, tiny_case
+from proof import family_cases, golden_cases, main, tiny_case
 
 
 def load(folder):
@@ -15,5 +15,11 @@ def load(folder):
     return torch.nn.Module.float(model)
 
 
+# transformers 5.23 stops while it initializes a quantized GPT-2; of the other model embeddings and biases are fp32 and are
+# rounded to fp16 when they are loaded here.
+NOT_PROVEN = ("gpt2", "llama_bias_linear_rope")
+
 if __name__ == "__main__":
-    sys.exit(main("gptq", ["torch", "transformers", "optimum", "gptqmodel"], [tiny_case("gptq", "tiny.json"), *golden_cases("gptq_")], load))
+    cases = [tiny_case("gptq", "tiny.json"), *golden_cases("gptq_"),
+             *family_cases("gptq", "--group-size", "32", without=NOT_PROVEN)]
+    sys.exit(main("gptq", ["torch", "transformers", "optimum", "gptqmodel"], cases, load))

@@ -40,6 +40,7 @@ class Case:
     recipe: pathlib.Path
     tokenizer: pathlib.Path
     begin: str  # the token in front of every prompt
+    quantize: tuple[str, ...] = ()  # of a dense checkpoint: how qzo-quantize makes it one of the format
 
 
 def golden_cases(prefix: str) -> list[Case]:
@@ -47,15 +48,31 @@ def golden_cases(prefix: str) -> list[Case]:
             for folder in sorted(ORACLES.glob(f"quant/{prefix}*"))]
 
 
+def family_cases(*quantize: str, without: tuple[str, ...]) -> list[Case]:
+    """Dense golden models, one of each family and more, quantized by qzo-quantize."""
+    return [Case(f"{folder.name} as {quantize[0]}", folder, GOLDEN / "recipe.json", GOLDEN / "tokenizer.json", "<s>", quantize=quantize)
+            for folder in sorted(ORACLES.glob("models/*")) if folder.name not in without]
+
+
 def tiny_case(checkpoint: str, recipe: str) -> Case:
     return Case(f"tiny {checkpoint}", TINY / checkpoint, ROOT / "configs" / recipe, TINY / "gptq/tokenizer.json", "<|begin|>")
 
 
-def usable_copy(source: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+def program(name: str, *arguments: object) -> None:
+    run = subprocess.run([PROGRAMS / name, *map(str, arguments)], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if run.returncode != 0:
+        raise RuntimeError(f"{name}: exit {run.returncode}: {run.stdout.strip().splitlines()[-1]}")
+
+
+def usable_copy(case: Case, folder: pathlib.Path) -> pathlib.Path:
     """A golden checkpoint with a tokenizer that spells its ids <t3>, <t4>, ...: GGUF files have one whose tokens no text
     reaches until they are declared user-defined (type 4)."""
+    source = case.checkpoint
     if (source / "config.json").exists():
-        shutil.copytree(source, folder, ignore=shutil.ignore_patterns("expected.safetensors"))
+        if case.quantize:
+            program("qzo-quantize", source, folder, "--format", *case.quantize)
+        else:
+            shutil.copytree(source, folder, ignore=shutil.ignore_patterns("expected.safetensors"))
         for file in ("tokenizer.json", "tokenizer_config.json"):
             shutil.copy(GOLDEN / file, folder)
         return folder
@@ -68,12 +85,6 @@ def usable_copy(source: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
         struct.pack_into("<i", content, types + 4 * token, 4)
     (folder / "model.gguf").write_bytes(content)
     return folder / "model.gguf"
-
-
-def program(name: str, *arguments: object) -> None:
-    run = subprocess.run([PROGRAMS / name, *map(str, arguments)], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if run.returncode != 0:
-        raise RuntimeError(f"{name}: exit {run.returncode}: {run.stdout.strip().splitlines()[-1]}")
 
 
 class OurLogits:
@@ -117,14 +128,14 @@ def last_logits(model) -> typing.Callable[[list[int]], typing.Any]:
 def prove(case: Case, load: typing.Callable[[pathlib.Path], typing.Any]) -> bool:
     with tempfile.TemporaryDirectory(prefix="qzo_interop_") as name:
         folder = pathlib.Path(name)
-        base = usable_copy(case.checkpoint, folder / "base") if case.recipe.parent == GOLDEN else case.checkpoint
+        base = usable_copy(case, folder / "base") if case.recipe.parent == GOLDEN else case.checkpoint
         run = folder / "run"
         program("qzo-train", "--config", case.recipe, "--set", f"model.path={base}", "--set", f"output.dir={run}",
                 "--set", "train.steps=20", "--set", "train.eval_every=10", "--set", "train.save_every=10")
         before, tuned = OurLogits(case, base, folder), OurLogits(case, run, folder)
         moved = max(abs(a - b) for x, y in zip(before.values, tuned.values) for a, b in zip(x, y))
         worst = tuned.difference(last_logits(load(run / "model")))
-        # A library that had read the checkpoint as it was before would be off by `moved`.
+        # Far more than is allowed: a library that had read the checkpoint as it was before would be off by `moved`.
         good = worst <= TOLERANCE and moved > 20 * TOLERANCE
         print(f"{'PASS' if good else 'FAIL'} {case.name}: largest difference {worst:.1e} of {len(tuned.prompts) * len(tuned.answers)} "
               f"logits (allowed {TOLERANCE:.0e}); training had moved them by up to {moved:.2f}", flush=True)
