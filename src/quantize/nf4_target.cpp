@@ -95,6 +95,7 @@ class Nf4Target final : public Target {
     return result;
   }
 
+  // What readers must not look for as NF4: the head, and what stands in front of and behind the layers of OPT-350m.
   core::Json settings() const override {
     return {{"quant_method", "bitsandbytes"},
             {"load_in_4bit", true},
@@ -103,7 +104,7 @@ class Nf4Target final : public Target {
             {"bnb_4bit_use_double_quant", false},
             {"bnb_4bit_compute_dtype", "float32"},
             {"bnb_4bit_quant_storage", "uint8"},
-            {"llm_int8_skip_modules", {"lm_head"}}};
+            {"llm_int8_skip_modules", {"lm_head", "project_in", "project_out"}}};
   }
 
  private:
