@@ -5,6 +5,8 @@
     run_tests.py fuzz BIN_DIR      every *_fuzz program, 60 seconds each, two at a time
     run_tests.py interop           tuned checkpoints in the libraries that own their formats (scripts/interop)
     run_tests.py library           installs the optimizers, builds and runs examples/ against them
+    run_tests.py cuda              compiles the CUDA kernels, where nvcc is (nothing is run on a device)
+    run_tests.py python            installs the Python package with the torch that QZO_PYTHON has, and runs its test
     run_tests.py check             layers, sizes, formatting
     run_tests.py tidy              clang-tidy over the parts without torch (needs the build of the preset fuzz)
     run_tests.py sum               adds up what the calls before counted
@@ -178,6 +180,47 @@ def library() -> int:
     return record("library", int(good), int(not good), 0)
 
 
+def cuda() -> int:
+    nvcc = shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
+    if nvcc is None:
+        print("skipped cuda: no nvcc (CUDA toolkit) on this machine")
+        return record("cuda", 0, 0, 1)
+    steps = [("cmake", "-S", ROOT, "-B", ROOT / "build/cuda", "-G", "Ninja", "-DQZO_ONLY_OPTIM=ON", "-DQZO_CUDA=ON",
+              "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_CUDA_COMPILER={nvcc}"),
+             ("cmake", "--build", ROOT / "build/cuda", "--target", "qzo_kernels_cuda")]
+    good = all(succeeds(*step) for step in steps)
+    return record("cuda", int(good), int(not good), 0)
+
+
+def python_package() -> int:
+    interop = ROOT / "build/interop-venv/bin/python"
+    python = os.environ.get("QZO_PYTHON", interop if interop.exists() else "python3")
+    found = subprocess.run([python, "-c", "import importlib.util as u; exit(u.find_spec('torch') is None)"], capture_output=True)
+    if found.returncode != 0:
+        print(f"skipped python: {python} has no torch (name one that has in QZO_PYTHON)")
+        return record("python", 0, 0, 1)
+    # Beside the environment's packages, not among them, so that it stays as its list says.
+    place, tools = ROOT / "build/python-package", ROOT / "build/python-tools"
+    for folder in (place, tools):
+        shutil.rmtree(folder, ignore_errors=True)
+    install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target")
+    if not succeeds(*install, tools, "setuptools>=70.1"):
+        print("skipped python: setuptools cannot be fetched")
+        return record("python", 0, 0, 1)
+    os.environ["PYTHONPATH"] = str(tools)
+    if not succeeds(*install, place, "--no-build-isolation", "--no-deps", ROOT / "python"):
+        return record("python", 0, 1, 0)
+    # A torch without its CUDA libraries (scripts/interop/setup.sh) loads if nothing looks up their symbols.
+    lazily = "import os, runpy, sys; sys.setdlopenflags(os.RTLD_LAZY); runpy.run_path(sys.argv[1], run_name='__main__')"
+    run = subprocess.run([python, "-c", lazily, ROOT / "python/tests/trajectory.py"], text=True, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, env=os.environ | {"PYTHONPATH": str(place), "TORCHDYNAMO_DISABLE": "1"})
+    print(run.stdout, flush=True)
+    counts = [sum(line.startswith(word) for line in run.stdout.splitlines()) for word in ("PASS ", "FAIL ", "SKIP ")]
+    if run.returncode != 0 and counts[1] == 0:
+        counts[1] = 1
+    return record("python", *counts)
+
+
 def sources(*suffixes: str) -> list[pathlib.Path]:
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"], text=True, check=True, capture_output=True).stdout
     return [ROOT / line for line in listed.splitlines() if line.endswith(suffixes) and (ROOT / line).exists()]
@@ -228,6 +271,10 @@ def main() -> int:
             return interop()
         case ["library"]:
             return library()
+        case ["cuda"]:
+            return cuda()
+        case ["python"]:
+            return python_package()
         case ["check"]:
             return check()
         case ["tidy"]:

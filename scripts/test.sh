@@ -16,8 +16,10 @@ stage "tests: release"
 scripts/run_tests.py tests build/release/bin
 stage "tuned checkpoints in the libraries that own their formats"
 scripts/run_tests.py interop
-stage "the optimizers as an installed library"
+stage "the optimizers as an installed library, for CUDA, and in Python"
 scripts/run_tests.py library
+scripts/run_tests.py cuda
+scripts/run_tests.py python
 stage "build: ASan and UBSan"
 # Every part that compiles without LibTorch; the rest would double the time of this script.
 QZO_BUILD_TESTS=1 scripts/build.sh asan-ubsan {core,io,kernels,quant,tokenizer,data,tasks,config,zo,optim,train}_tests || broken "the sanitizer build failed"

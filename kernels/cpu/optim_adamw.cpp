@@ -15,6 +15,10 @@ namespace {
 
 // Maxima of the new second moment: a pass of its own, since an element's code needs those of its whole row and column.
 void raise_scales(const AdamwTensor& tensor, const AdamwChunk& rule, const Piece& piece, float* raised) {
+  if (has_linear_nibbles(tensor.v) && has_whole_rows(tensor.v)) {
+    raise_nibbles(tensor.parameter, tensor.v, rule, piece, raised);
+    return;
+  }
   Rank1Raise raise(tensor.v.shape, raised, piece.first, piece.count);
   for_each_chunk(piece, [&](std::int64_t first, std::int64_t count) {
     const GradientChunk g(tensor.parameter, first, count);
@@ -34,7 +38,8 @@ void update(const AdamwTensor& tensor, const AdamwChunk& rule, const Piece& piec
             const RaisedScales& raised) {
   const bool rank1 = is_rank1(tensor.v);
   Piece rest = piece;
-  if (has_signed_nibbles(tensor.m) && has_linear_nibbles(tensor.v) && (!rank1 || raised.usable)) {
+  if (has_signed_nibbles(tensor.m) && has_linear_nibbles(tensor.v) &&
+      (!rank1 || (raised.usable && has_whole_rows(tensor.v)))) {
     const std::int64_t whole = piece.count / kNibbleBlock * kNibbleBlock;
     adamw_nibbles(tensor.parameter, tensor.m, tensor.v, rule, {piece.tensor, piece.first, whole}, rounding,
                   rank1 ? &raised : nullptr);
@@ -75,7 +80,9 @@ AdamwChunk adamw_constants(const AdamwRule& rule, double decay, double step, dou
   return chunk;
 }
 
-void adamw_step(std::span<const AdamwTensor> tensors, const AdamwRule& rule, const StepRounding& rounding) {
+namespace {
+
+void step_together(std::span<const AdamwTensor> tensors, const AdamwRule& rule, const StepRounding& rounding) {
   std::vector<AdamwChunk> constants;
   std::vector<RaisedScales> raised(tensors.size());
   std::vector<Piece> pieces, rank1_pieces;
@@ -97,6 +104,22 @@ void adamw_step(std::span<const AdamwTensor> tensors, const AdamwRule& rule, con
   });
   for (std::size_t i = 0; i < tensors.size(); ++i)
     std::copy(raised[i].scales.begin(), raised[i].scales.end(), tensors[i].v.scales);
+}
+
+// Elements of tensors that go together if there are two passes: what the first one read is in L3 for the second.
+constexpr std::int64_t kTogether = std::int64_t{1} << 22;
+
+}  // namespace
+
+void adamw_step(std::span<const AdamwTensor> tensors, const AdamwRule& rule, const StepRounding& rounding) {
+  const bool two_passes = std::ranges::any_of(tensors, [](const AdamwTensor& tensor) { return is_rank1(tensor.v); });
+  for (std::size_t first = 0; first < tensors.size();) {
+    std::size_t end = two_passes ? first : tensors.size();
+    for (std::int64_t elements = 0; end < tensors.size() && (end == first || elements < kTogether); ++end)
+      elements += tensors[end].parameter.count;
+    step_together(tensors.subspan(first, end - first), rule, rounding);
+    first = end;
+  }
 }
 
 bool gradients_finite(std::span<const ParameterView> parameters) {

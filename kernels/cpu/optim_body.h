@@ -64,10 +64,6 @@ inline void bounded_row(const float* last, float bound, std::int64_t count, floa
   for (std::int64_t i = 0; i < count; ++i) out[i] = last[i] < bound ? last[i] : bound;
 }
 
-inline void bounded_below_row(const float* last, float bound, std::int64_t count, float* out) {
-  for (std::int64_t i = 0; i < count; ++i) out[i] = last[i] > bound ? last[i] : bound;
-}
-
 // Magnitudes as integers, whose maximum may be taken in any order.
 inline float raise_row(const float* x, std::int64_t count, float* last) {
   std::int32_t most = 0;

@@ -14,32 +14,17 @@ namespace {
 // Codes of the signed table. The magnitude n is mapped to w = kSlope n + kOffset, whose exponent and first bit of the
 // fraction number eleven cells, none of which holds two midpoints; cell and sign choose the midpoint to compare with.
 template <class L>
-struct SignedCells {
+class SignedCells {
+ public:
   static constexpr float kSlope = 1.15F, kOffset = 0x1p-5F;
   static constexpr float kDoubt = 1e-6F;  // w and its midpoint are off by less than 3e-7
   static constexpr int kFirstCell = 0x3D000000 >> 22, kLastCell = 0x3F800000 >> 22;
 
   explicit SignedCells(const CodeBook& book) {
-    alignas(64) float middle[32];
-    alignas(64) std::uint32_t above[32];
-    for (int i = 0; i < 32; ++i) middle[i] = 8, above[i] = 0;  // the midpoint 8 has all below it
-    for (int sign = 0; sign < 2; ++sign) {
-      int code = 7;
-      for (int cell = kFirstCell; cell <= kLastCell; ++cell) {
-        const int slot = (cell & 15) + 16 * sign;
-        above[slot] = static_cast<std::uint32_t>(code + 1);
-        if (code == (sign == 0 ? 15 : 0)) continue;
-        const float n = book.midpoints[static_cast<std::size_t>(sign == 0 ? code : code - 1)];
-        const float w = __builtin_fmaf(n < 0 ? -n : n, kSlope, kOffset);
-        if (static_cast<int>(__builtin_bit_cast(std::uint32_t, w) >> 22) != cell) continue;
-        middle[slot] = n * kSlope;
-        if (sign == 1) above[slot] = static_cast<std::uint32_t>(code);
-        code += sign == 0 ? 1 : -1;
-      }
-    }
+    static const Tables tables(book);
     for (int i = 0; i < 2; ++i) {
-      minus_middles[i] = L::sub(L::zero(), L::load(middle + 16 * i));
-      codes[i] = L::float_of(L::load_words(above + 16 * i));
+      minus_middles[i] = L::sub(L::zero(), L::load(tables.middle + 16 * i));
+      codes[i] = L::float_of(L::load_words(tables.above + 16 * i));
     }
   }
   // `factor`: kSlope / scale. `closest` falls to the smallest distance to a midpoint.
@@ -54,6 +39,29 @@ struct SignedCells {
     return L::add(L::bits_of(L::lookup_pair(codes[0], codes[1], slot)), below);
   }
   typename L::Floats minus_middles[2], codes[2];
+
+ private:
+  struct Tables {  // by cell; above 0, then below
+    explicit Tables(const CodeBook& book) {
+      for (int i = 0; i < 32; ++i) middle[i] = 8, above[i] = 0;  // the midpoint 8 has all below it
+      for (int sign = 0; sign < 2; ++sign) {
+        int code = 7;
+        for (int cell = kFirstCell; cell <= kLastCell; ++cell) {
+          const int slot = (cell & 15) + 16 * sign;
+          above[slot] = static_cast<std::uint32_t>(code + 1);
+          if (code == (sign == 0 ? 15 : 0)) continue;
+          const float n = book.midpoints[static_cast<std::size_t>(sign == 0 ? code : code - 1)];
+          const float w = __builtin_fmaf(n < 0 ? -n : n, kSlope, kOffset);
+          if (static_cast<int>(__builtin_bit_cast(std::uint32_t, w) >> 22) != cell) continue;
+          middle[slot] = n * kSlope;
+          if (sign == 1) above[slot] = static_cast<std::uint32_t>(code);
+          code += sign == 0 ? 1 : -1;
+        }
+      }
+    }
+    alignas(64) float middle[32];
+    alignas(64) std::uint32_t above[32];
+  };
 };
 
 // Codes of the linear table: midpoints (i + 1.5) / 16, so the code is the integer next to 16 n, less one. It is rounded
@@ -77,16 +85,16 @@ struct LinearSteps {
 
 // Encodes block `block` of a chunk again, with divisions.
 template <class L>
-void encode_block(const CodeChunk& chunk, std::int64_t block, const float* scales, const float* x) {
-  CodeChunk one = chunk;
-  one.codes += block * kNibbleBlock / 2;
-  one.count = kNibbleBlock;
-  if (scales != nullptr) {
-    one.scales = scales + block * kNibbleBlock;
-  } else {
-    one.block_scales += block;
-  }
-  encode_chunk<L>(one, x);
+void encode_block(CodeChunk chunk, std::int64_t block, const float* x) {
+  chunk.codes += block * kNibbleBlock / 2;
+  chunk.count = kNibbleBlock;
+  if (chunk.block_scales != nullptr) chunk.block_scales += block;
+  encode_chunk<L>(chunk, x);
+}
+
+template <class L>
+inline typename L::Floats rank1_value(typename L::Floats entry, const float* last, float row) {
+  return L::mul(entry, L::min(L::load(last), L::broadcast(row)));
 }
 
 template <class L, SecondMoment kSecond>
@@ -158,8 +166,8 @@ class NibbleStep {
           if constexpr (kGiven) v = L::load(c_.v + first + i);
           if constexpr (kBlock) v = L::lookup(decode_v, old_v[j]);
           if constexpr (kRank1)
-            v = L::mul(L::broadcast(c_.beta2),
-                       L::mul(L::lookup(decode_v, old_v[j]), L::load(moments_.v.scales + first + i)));
+            v = L::mul(L::broadcast(c_.beta2), rank1_value<L>(L::lookup(decode_v, old_v[j]),
+                                                              moments_.v.scales + first + i, moments_.row_scale));
           if constexpr (!kGiven) v = L::fma(L::mul(L::broadcast(c_.rest2), g), g, v);  // as next_second
           move(first + i, m, v);
           L::store(fresh.m + i, m);
@@ -169,7 +177,8 @@ class NibbleStep {
         }
         if constexpr (kEncode) {
           codes_m[j] = cells_(L::load(done.m + i), factor_m, closest_m);
-          if constexpr (kRank1) factor_v = L::load(moments_.factors + before + i);
+          if constexpr (kRank1)
+            factor_v = L::max(L::load(moments_.factors + before + i), L::broadcast(moments_.row_factor));
           if constexpr (!kGiven) codes_v[j] = LinearSteps::code<L>(L::load(done.v + i), factor_v, furthest_v);
         }
       }
@@ -190,16 +199,24 @@ class NibbleStep {
     if constexpr (kEncode) {
       const auto doubt_m = L::greater(L::broadcast_word(__builtin_bit_cast(std::uint32_t, SignedCells<L>::kDoubt)),
                                       magnitude(closest_m));
-      if (!has_reciprocal(done.scale_m) || L::any(doubt_m)) encode_block<L>(moments_.m, block - 2, nullptr, done.m);
+      if (!has_reciprocal(done.scale_m) || L::any(doubt_m)) encode_block<L>(moments_.m, block - 2, done.m);
       if constexpr (!kGiven) {
         const auto doubt_v = L::greater(magnitude(furthest_v),
                                         L::broadcast_word(__builtin_bit_cast(std::uint32_t, LinearSteps::kDoubt)));
-        if ((kBlock && !has_reciprocal(done.scale_v)) || L::any(doubt_v))
-          encode_block<L>(moments_.v, block - 2, moments_.raised, done.v);
+        if ((kBlock && !has_reciprocal(done.scale_v)) || L::any(doubt_v)) encode_second(block - 2, done.v);
       }
     }
   }
 
+  void encode_second(std::int64_t block, const float* v) const {
+    alignas(64) float scales[kNibbleBlock];
+    CodeChunk chunk = moments_.v;
+    if constexpr (kRank1) {
+      bounded_row(moments_.raised + block * kNibbleBlock, moments_.row_raised, kNibbleBlock, scales);
+      chunk.scales = scales;
+    }
+    encode_block<L>(chunk, block, v);
+  }
   static Words magnitude(Floats x) { return L::bit_and(L::bits_of(x), L::broadcast_word(0x7FFFFFFFU)); }
 
   void move(std::int64_t i, Floats m, Floats v) const {
@@ -224,6 +241,27 @@ void adamw_nibbles(const AdamwChunk& rule, const NibbleChunk& moments) {
   } else {
     NibbleStep<L, SecondMoment::kBlock>(rule, moments).run();
   }
+}
+
+template <class L>
+float raise_nibbles(const RaiseChunk& chunk, float* last) {
+  const auto table = L::load(chunk.book->values.data());
+  const auto beta2 = L::broadcast(chunk.beta2), rest2 = L::broadcast(chunk.rest2);
+  auto most = L::zero();
+  for (std::int64_t quarter = 0; quarter < chunk.count; quarter += 4 * kGroup) {
+    typename L::Words codes[4];
+    L::load_nibbles4(chunk.codes + quarter / 2, codes);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      const std::int64_t i = quarter + j * kGroup;
+      const auto g = L::load(chunk.g + i);
+      const auto before = rank1_value<L>(L::lookup(table, codes[j]), chunk.scales + i, chunk.row_scale);
+      const auto v = L::fma(L::mul(rest2, g), g, L::mul(beta2, before));
+      L::store(last + i, L::max(L::load(last + i), v));
+      most = L::max(most, v);
+    }
+  }
+  return L::reduce_max(most);
 }
 
 }  // namespace

@@ -18,6 +18,13 @@ struct RaisedScales {
   void set_factors();
 };
 
+// Whether the rows of a rank-1 second moment are whole blocks; others go the general way.
+bool has_whole_rows(const StateView& v);
+
+// Raises the scales to the second moments of a piece of this step, which are not kept; whole rows of linear nibbles.
+void raise_nibbles(const ParameterView& parameter, const StateView& v, const AdamwChunk& rule, const Piece& piece,
+                   float* raised);
+
 // Elements [piece.first, ...), of whole blocks, the first one at a multiple of kOptimChunk. `raised` is null for
 // blocks.
 void adamw_nibbles(const ParameterView& parameter, const StateView& m, const StateView& v, const AdamwChunk& rule,

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <bit>
 #include <limits>
+#include <numeric>
 
 #include "cpu/optim_chunk.h"
 
@@ -31,61 +32,50 @@ void for_each_leading(std::span<const std::int64_t> shape, Float* scales, std::i
   }
 }
 
-// visit(row, entries of the last axis, offset in the range, length) for the parts of rows that make up a range.
-template <class Visit>
-void for_each_row(std::span<const std::int64_t> shape, const float* scales, std::int64_t first, std::int64_t count,
-                  const Visit& visit) {
-  const std::int64_t last = shape.back();
-  const float* last_scales = scales;
-  for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) last_scales += shape[axis];
-  for (std::int64_t done = 0; done < count;) {
-    const std::int64_t column = (first + done) % last;
-    const std::int64_t length = std::min(count - done, last - column);
-    visit((first + done) / last, last_scales + column, done, length);
-    done += length;
-  }
-}
-
 }  // namespace
 
 bool is_rank1(const StateView& state) {
   return state.codec.bits != 32 && state.codec.norm == StateNorm::kRank1 && state.shape.size() > 1;
 }
 
+std::int64_t rank1_last_axis(std::span<const std::int64_t> shape) {
+  return std::accumulate(shape.begin(), shape.end() - 1, std::int64_t{0});
+}
+
+float rank1_least(std::span<const std::int64_t> shape, const float* scales, std::int64_t row) {
+  float least = std::numeric_limits<float>::infinity();
+  for_each_leading(shape, scales, row, [&](float scale) { least = std::min(least, scale); });
+  return least;
+}
+
+float rank1_most(std::span<const std::int64_t> shape, const float* scales, std::int64_t row) {
+  float most = 0;
+  for_each_leading(shape, scales, row, [&](float scale) { most = std::max(most, scale); });
+  return most;
+}
+
 void rank1_scales(std::span<const std::int64_t> shape, const float* scales, std::int64_t first, std::int64_t count,
                   float* out) {
   const OptimVariant& variant = active_optim();
-  for_each_row(shape, scales, first, count,
-               [&](std::int64_t row, const float* last, std::int64_t from, std::int64_t length) {
-                 float bound = std::numeric_limits<float>::infinity();
-                 for_each_leading(shape, scales, row, [&](float scale) { bound = std::min(bound, scale); });
-                 variant.bounded(last, bound, length, out + from);
-               });
+  const std::int64_t last = shape.back();
+  const float* last_scales = scales + rank1_last_axis(shape);
+  for (std::int64_t done = 0; done < count;) {
+    const std::int64_t column = (first + done) % last;
+    const std::int64_t length = std::min(count - done, last - column);
+    variant.bounded(last_scales + column, rank1_least(shape, scales, (first + done) / last), length, out + done);
+    done += length;
+  }
   for (std::int64_t i = count; i % 16 != 0; ++i) out[i] = 0;
-}
-
-void rank1_reciprocals(std::span<const std::int64_t> shape, const float* reciprocals, std::int64_t first,
-                       std::int64_t count, float* out) {
-  const OptimVariant& variant = active_optim();
-  for_each_row(shape, reciprocals, first, count,
-               [&](std::int64_t row, const float* last, std::int64_t from, std::int64_t length) {
-                 float bound = 0;
-                 for_each_leading(shape, reciprocals, row,
-                                  [&](float reciprocal) { bound = std::max(bound, reciprocal); });
-                 variant.bounded_below(last, bound, length, out + from);
-               });
 }
 
 Rank1Raise::Rank1Raise(std::span<const std::int64_t> shape, float* scales, std::int64_t piece_first,
                        std::int64_t piece_count)
     : shape_(shape),
       scales_(scales),
-      last_scales_(scales),
+      last_scales_(scales + rank1_last_axis(shape)),
       last_(shape.back()),
       origin_(piece_first),
-      collected_(static_cast<std::size_t>(std::min(last_, piece_count))) {
-  for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) last_scales_ += shape[axis];
-}
+      collected_(static_cast<std::size_t>(std::min(last_, piece_count))) {}
 
 void Rank1Raise::add(std::int64_t first, std::int64_t count, const float* x) {
   const OptimVariant& variant = active_optim();
@@ -94,9 +84,13 @@ void Rank1Raise::add(std::int64_t first, std::int64_t count, const float* x) {
     const std::int64_t slot = (element - origin_) % last_;
     const std::int64_t length = std::min({count - done, last_ - element % last_, last_ - slot});
     const float most = variant.raise(x + done, length, collected_.data() + slot);
-    for_each_leading(shape_, scales_, element / last_, [&](float& scale) { raise_shared(scale, most); });
+    add_row(element, most);
     done += length;
   }
+}
+
+void Rank1Raise::add_row(std::int64_t first, float most) {
+  for_each_leading(shape_, scales_, first / last_, [&](float& scale) { raise_shared(scale, most); });
 }
 
 void Rank1Raise::finish() {

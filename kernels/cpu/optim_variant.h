@@ -42,8 +42,22 @@ struct AdamwChunk {
 enum class SecondMoment : std::uint8_t { kBlock, kRank1, kGiven };
 struct NibbleChunk {
   CodeChunk m, v;
-  const float* raised = nullptr;   // rank-1: new scale of each element
-  const float* factors = nullptr;  // and 16 / it
+  // Rank-1: a part of a row. v.scales, `raised` and `factors` are those of the last axis: before this step, after it,
+  // and 16 / it; the scale of an element is the smaller one, its factor the larger one, of that and the row's.
+  float row_scale = 0, row_raised = 0, row_factor = 0;
+  const float* raised = nullptr;
+  const float* factors = nullptr;
+};
+
+// Second moments of a part of a row, `count` a multiple of 64: their maxima are taken and nothing is written back.
+struct RaiseChunk {
+  const CodeBook* book = nullptr;
+  const std::uint8_t* codes = nullptr;
+  const float* g = nullptr;
+  const float* scales = nullptr;  // of the last axis, before this step
+  float row_scale = 0;
+  std::int64_t count = 0;
+  float beta2 = 0, rest2 = 0;
 };
 
 struct SgdChunk {
@@ -64,10 +78,11 @@ struct OptimVariant {
   // v = beta2 v + rest2 g^2 with the bits of adamw.
   void (*second_moment)(const AdamwChunk& chunk);
   void (*sgd)(const SgdChunk& chunk);
-  // out[i] = min(bound, last[i]); out[i] = max(bound, last[i]); last[i] = max(last[i], |x[i]|), returning max |x|;
+  // last[i] = max(last[i], v[i]), returning max v.
+  float (*raise_nibbles)(const RaiseChunk& chunk, float* last);
+  // out[i] = min(bound, last[i]); last[i] = max(last[i], |x[i]|), returning max |x|;
   // out[i] = a * last[i]. Any count.
   void (*bounded)(const float* last, float bound, std::int64_t count, float* out);
-  void (*bounded_below)(const float* last, float bound, std::int64_t count, float* out);
   float (*raise)(const float* x, std::int64_t count, float* last);
   void (*scaled)(const float* last, float a, std::int64_t count, float* out);
   // sums[i] += (double) (x[i]^2 + offset); returns their sum over the segment.

@@ -47,10 +47,7 @@ class Adamw final : public Optimizer {
     std::vector<kernels::FactorTensor> factor;
     for (Slot* slot : active) {
       const Group& group = group_of(*slot);
-      const auto t = static_cast<double>(slot->steps);
-      const double decay = 1 - group.lr * group.weight_decay;
-      const double step = group.lr / (1 - std::pow(settings_.rule.beta1, t));
-      const double root = 1 / std::sqrt(1 - std::pow(settings_.rule.beta2, t));
+      const auto [decay, step, root] = adamw_factors(settings_.rule, group.lr, group.weight_decay, slot->steps);
       auto& states = slot->states;
       if (factored(*slot)) {
         const auto view = factored_view(slot->parameter.shape, states[1].values(), states[2].values());
@@ -72,6 +69,11 @@ class Adamw final : public Optimizer {
 };
 
 }  // namespace
+
+AdamwFactors adamw_factors(const kernels::AdamwRule& rule, double lr, double weight_decay, std::int64_t steps) {
+  const auto t = static_cast<double>(steps);
+  return {1 - lr * weight_decay, lr / (1 - std::pow(rule.beta1, t)), 1 / std::sqrt(1 - std::pow(rule.beta2, t))};
+}
 
 std::unique_ptr<Optimizer> make_adamw(std::vector<ParameterGroup> groups, const AdamwSettings& settings,
                                       const StateRules& rules) {

@@ -22,6 +22,12 @@ enum class AdamwStates : std::uint8_t {
   k4BitFactor  // factor4bit: v of two axes and more (small ones too) as row and column means, otherwise as rank-1
 };
 
+// The numbers of the rule above that change with the step of a parameter, for who calls kernels::adamw_step himself.
+struct AdamwFactors {
+  double decay, step, root;  // kernels::AdamwTensor
+};
+AdamwFactors adamw_factors(const kernels::AdamwRule& rule, double lr, double weight_decay, std::int64_t steps);
+
 struct AdamwSettings {
   AdamwStates states = AdamwStates::k4BitRank1;
   kernels::AdamwRule rule;

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "qzo/cli/bench_arguments.h"
 #include "qzo/core/error.h"
 
 namespace {
@@ -93,6 +94,30 @@ TEST(AllPrograms, help_and_version_end_without_error) {
   const std::string printed = testing::internal::GetCapturedStdout();
   EXPECT_NE(printed.find("--dry-run"), std::string::npos);
   EXPECT_NE(printed.find("qzo-eval"), std::string::npos);
+}
+
+TEST(BenchArguments, optim) {
+  const auto none = parse(qzo::cli::parse_bench, {"optim"});
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->benchmark, qzo::cli::Benchmark::kOptim);
+  EXPECT_TRUE(none->optimizers.empty() && none->params.empty() && none->threads.empty());
+  const auto some = parse(qzo::cli::parse_bench,
+                          {"optim", "--optimizer", "sm3", "--optimizer", "adamw32", "--params", "3", "--threads", "2",
+                           "--threads", "1", "--repeats", "5", "--json", "a.json", "--any-load"});
+  ASSERT_TRUE(some);
+  EXPECT_EQ(some->optimizers, (std::vector<std::string>{"sm3", "adamw32"}));
+  EXPECT_EQ(some->params, std::vector<int>{3});
+  EXPECT_EQ(some->threads, (std::vector<int>{2, 1}));
+  EXPECT_EQ(some->repeats, 5);
+  EXPECT_EQ(some->json, "a.json");
+  EXPECT_TRUE(some->any_load);
+}
+
+TEST(BenchArguments, optim_refuses_what_it_does_not_know) {
+  EXPECT_NE(error_of(qzo::cli::parse_bench, {"optim", "--optimizer", "adam5bit"}).find("adam5bit"), std::string::npos);
+  EXPECT_NE(error_of(qzo::cli::parse_bench, {"optim", "--params", "0"}).find("--params"), std::string::npos);
+  EXPECT_NE(error_of(qzo::cli::parse_bench, {"optim", "--repeats", "1"}).find("--repeats"), std::string::npos);
+  EXPECT_NE(error_of(qzo::cli::parse_bench, {"optim", "--rows", "4"}).find("--rows"), std::string::npos);
 }
 
 }  // namespace

@@ -119,6 +119,39 @@ TEST(StateCodec, sizes_agree_at_odd_counts) {
   }
 }
 
+TEST(StateCodec, block_sizes) {
+  std::vector<float> x(3000);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::sin(static_cast<float>(i)) * static_cast<float>(i % 97);
+  for (const std::int64_t block : {16, 32, 64, 128, 256, 512, 1024}) {
+    for (const int width : {4, 8}) {
+      StateTensor state("s", {width, StateTable::kDeSigned, StateNorm::kBlock, block}, {3000});
+      test::for_each_isa([&] {
+        kernels::encode_state(state.view(), x.data());
+        const auto scales = floats_of(state.parts()[1].bytes);
+        ASSERT_EQ(scales.size(), static_cast<std::size_t>((3000 + block - 1) / block));
+        for (std::size_t k = 0; k < scales.size(); ++k) {
+          float most = 0;
+          for (std::size_t i = k * static_cast<std::size_t>(block);
+               i < std::min<std::size_t>(3000, (k + 1) * static_cast<std::size_t>(block)); ++i)
+            most = std::max(most, std::abs(x[i]));
+          EXPECT_EQ(scales[k], most) << block;
+        }
+        std::vector<float> out(x.size());
+        kernels::decode_state(state.view(), out.data());
+        for (std::size_t i = 0; i < x.size(); ++i)
+          EXPECT_LE(std::abs(out[i] - x[i]),
+                    scales[i / static_cast<std::size_t>(block)] * (width == 4 ? 0.1126F : 0.0071F))
+              << i;
+      });
+    }
+  }
+  const std::int64_t count = 3000;
+  for (const std::int64_t block : {0, 8, 48, 2048, -128})
+    EXPECT_THROW(
+        (void)kernels::state_layout({4, StateTable::kDeSigned, StateNorm::kBlock, block}, std::span(&count, 1)),
+        core::InternalError);
+}
+
 TEST(StateCodec, every_code_survives_a_round_trip) {
   test::for_each_isa([] {
     for (const auto& [name, table] : kTables) {
