@@ -6,7 +6,7 @@
 #include "qzo/optim/registry.h"
 
 #include "support/dense_tiny.h"
-#include "support/programs.h"
+#include "support/same_run.h"
 
 namespace qzo::tests {
 namespace {
@@ -52,25 +52,6 @@ class FirstOrder : public Cli {
     return settings;
   }
 
-  static std::vector<std::string> lasting_files(const fs::path& run) {
-    std::vector<std::string> files = {"journal.bin", "best", "latest"};
-    for (const char* folder : {"model", "checkpoints"}) {
-      for (const auto& entry : fs::recursive_directory_iterator(run / folder)) {
-        if (entry.is_regular_file() && entry.path().filename() != "state.json")
-          files.push_back(fs::relative(entry.path(), run).string());
-      }
-    }
-    std::sort(files.begin(), files.end());
-    return files;
-  }
-
-  static void expect_same_run(const fs::path& a, const fs::path& b, const std::string& what) {
-    const std::vector<std::string> files = lasting_files(a);
-    EXPECT_EQ(files, lasting_files(b)) << what;
-    EXPECT_GE(files.size(), 8U);
-    for (const std::string& file : files) EXPECT_TRUE(read(a / file) == read(b / file)) << what << ": " << file;
-  }
-
   static double dev_loss(const fs::path& run, const char* when) {
     return core::read_json(run / "result.json").at(when).at("loss").get<double>();
   }
@@ -104,7 +85,7 @@ class FirstOrder : public Cli {
     EXPECT_GE(hit, 1);
     const Outcome outcome = run("qzo-train", killed_arguments);
     ASSERT_EQ(outcome.code, 0) << outcome.err;
-    expect_same_run(whole, killed, whole_arguments[5]);
+    expect_same_run(whole, killed, whole_arguments[5], 8);
   }
 };
 

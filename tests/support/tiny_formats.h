@@ -121,16 +121,18 @@ inline const TinyFormat& tiny_format(std::string_view name) {
   return *std::ranges::find_if(kTinyFormats, [name](const TinyFormat& one) { return one.name == name; });
 }
 
-// `name` of one of kTinyFormats.
-inline void write_tiny_format(std::string_view name, const std::filesystem::path& gptq,
-                              const std::filesystem::path& folder) {
-  const TinyFormat& format = tiny_format(name);
+// The tiny model of `gptq` with every quantized linear as `tensors(layer, stem)` stores it; config and the rest as they
+// are but for `quantization`, null for none.
+template <class Tensors>
+inline void write_tiny_model(const std::filesystem::path& gptq, const std::filesystem::path& folder,
+                             const core::Json& quantization, const Tensors& tensors) {
   const io::Checkpoint source = io::open_checkpoint(gptq);
   std::filesystem::create_directories(folder);
   for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
     std::filesystem::copy_file(gptq / file, folder / file);
   core::Json config = source.config;
-  config["quantization_config"] = core::Json::parse("{" + std::string(format.settings) + "}");
+  config.erase("quantization_config");
+  if (!quantization.is_null()) config["quantization_config"] = quantization;
   std::ofstream(folder / "config.json") << config.dump(2);
   constexpr std::string_view kCodes = ".qweight";
   StoredTensors made;
@@ -138,7 +140,7 @@ inline void write_tiny_format(std::string_view name, const std::filesystem::path
   for (const io::TensorEntry& entry : source.tensors.entries()) {
     if (entry.name.ends_with(kCodes)) {
       const std::string stem = entry.name.substr(0, entry.name.size() - kCodes.size());
-      made.merge(format.tensors(read_gptq_layer(source.tensors, stem), stem));
+      made.merge(tensors(read_gptq_layer(source.tensors, stem), stem));
     } else if (entry.name.ends_with(".weight")) {
       list.push_back({entry.name, entry.dtype, entry.shape, entry.bytes});
     }
@@ -148,34 +150,22 @@ inline void write_tiny_format(std::string_view name, const std::filesystem::path
   io::write_safetensors(folder / "model.safetensors", list);
 }
 
+// `name` of one of kTinyFormats.
+inline void write_tiny_format(std::string_view name, const std::filesystem::path& gptq,
+                              const std::filesystem::path& folder) {
+  const TinyFormat& format = tiny_format(name);
+  write_tiny_model(gptq, folder, core::Json::parse("{" + std::string(format.settings) + "}"), format.tensors);
+}
+
 // The same model with plain weights of `dtype`, F32 (exactly what the codes stand for) or F16.
 inline void write_tiny_dense(const std::filesystem::path& gptq, const std::filesystem::path& folder,
                              core::Dtype dtype = core::Dtype::kF32) {
-  const io::Checkpoint source = io::open_checkpoint(gptq);
-  std::filesystem::create_directories(folder);
-  for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
-    std::filesystem::copy_file(gptq / file, folder / file);
-  core::Json config = source.config;
-  config.erase("quantization_config");
-  std::ofstream(folder / "config.json") << config.dump(2);
-  constexpr std::string_view kCodes = ".qweight";
-  StoredTensors made;
-  std::vector<io::TensorToWrite> list;
-  for (const io::TensorEntry& entry : source.tensors.entries()) {
-    if (entry.name.ends_with(kCodes)) {
-      const std::string stem = entry.name.substr(0, entry.name.size() - kCodes.size());
-      const PackedLayer layer = read_gptq_layer(source.tensors, stem);
-      std::string bytes;
-      for (const float value : layer.expected())
-        bytes += dtype == core::Dtype::kF16 ? bytes_of(core::float_to_half(value)) : bytes_of(value);
-      made[stem + ".weight"] = {dtype, shape_of(layer.out, layer.in), bytes};
-    } else if (entry.name.ends_with(".weight")) {
-      list.push_back({entry.name, entry.dtype, entry.shape, entry.bytes});
-    }
-  }
-  for (const auto& [stored, tensor] : made)
-    list.push_back({stored, tensor.dtype, tensor.shape, std::as_bytes(std::span(tensor.bytes))});
-  io::write_safetensors(folder / "model.safetensors", list);
+  write_tiny_model(gptq, folder, nullptr, [&](const PackedLayer& layer, const std::string& stem) {
+    std::string bytes;
+    for (const float value : layer.expected())
+      bytes += dtype == core::Dtype::kF16 ? bytes_of(core::float_to_half(value)) : bytes_of(value);
+    return StoredTensors{{stem + ".weight", {dtype, shape_of(layer.out, layer.in), bytes}}};
+  });
 }
 
 }  // namespace qzo::test

@@ -13,6 +13,17 @@
 namespace qzo::train {
 namespace {
 
+std::vector<optim::ParameterGroup> one_matrix(std::vector<std::int64_t> shape, float* values, const float* gradient) {
+  return {{.parameters = {{.name = "w",
+                           .shape = std::move(shape),
+                           .dtype = core::Dtype::kF32,
+                           .values = values,
+                           .gradient_dtype = core::Dtype::kF32,
+                           .gradient = gradient}},
+           .lr = 0,
+           .weight_decay = 0}};
+}
+
 // loss of example i = |w - i|^2 / 2, so the gradient is w - i.
 class Quadratic final : public GradientProblem {
  public:
@@ -21,14 +32,7 @@ class Quadratic final : public GradientProblem {
   void export_model(const std::filesystem::path&) override {}
   [[nodiscard]] std::uint64_t base_hash() const override { return 1; }
   std::vector<optim::ParameterGroup> parameter_groups() override {
-    return {{.parameters = {{.name = "w",
-                             .shape = {2, 2},
-                             .dtype = core::Dtype::kF32,
-                             .values = values.data(),
-                             .gradient_dtype = core::Dtype::kF32,
-                             .gradient = gradient.data()}},
-             .lr = 0,
-             .weight_decay = 0}};
+    return one_matrix({2, 2}, values.data(), gradient.data());
   }
   void zero_gradients() override { gradient.assign(4, 0); }
   double add_gradients(std::span<const std::int64_t> part, double share) override {
@@ -124,14 +128,7 @@ TEST(FirstOrderStep, CheckpointsCarryTheStatesAndRefuseThoseOfAnother) {
 TEST(GradientNorm, HasTheSameBitsForAnyNumberOfThreads) {
   std::vector<float> gradient(300000), values(300000);
   for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = std::sin(static_cast<float>(i)) * 1e-3F;
-  const std::vector<optim::ParameterGroup> groups = {{.parameters = {{.name = "w",
-                                                                      .shape = {300000},
-                                                                      .dtype = core::Dtype::kF32,
-                                                                      .values = values.data(),
-                                                                      .gradient_dtype = core::Dtype::kF32,
-                                                                      .gradient = gradient.data()}},
-                                                      .lr = 0,
-                                                      .weight_decay = 0}};
+  const std::vector<optim::ParameterGroup> groups = one_matrix({300000}, values.data(), gradient.data());
   core::set_thread_count(1);
   const double one = gradient_norm(groups);
   core::set_thread_count(3);
