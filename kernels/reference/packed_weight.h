@@ -56,9 +56,7 @@ inline int packed_code(const CodeView& w, std::int64_t n, std::int64_t k) {
 inline float packed_weight_at(const CodeView& w, const ScaleView& scale, std::int64_t n, std::int64_t k) {
   const std::int64_t group = w.group_of != nullptr ? w.group_of[k] : k / w.group;
   const auto code = static_cast<float>(packed_code(w, n, k));
-  const std::int64_t i = groups_of_outputs(w.layout) ? n % (w.out / w.group) * w.in + k
-                         : scales_by_group(w.layout) ? group * w.out + n
-                                                     : n * groups_along_input(w) + group;
+  const std::int64_t i = scale_index(w, n, k);
   if (has_offsets(w.layout)) return std::fma(scale.scales[i], code, scale.offsets[i]);
   return scale.scales[i] * (code - static_cast<float>(w.zeros != nullptr ? w.zeros[group * w.out + n] : w.zero));
 }

@@ -64,8 +64,10 @@ std::optional<BenchArguments> parse_bench(int argc, const char* const* argv) {
   kernels->add_flag("--quick", out.quick, "Three shapes, one thread count: under a minute");
   auto* step = app.add_subcommand("step", "Seconds of a training step by part");
   step->add_option("--repeats", out.repeats, "Steps measured; medians are reported")->check(CLI::Range(1, 999));
-  auto* fidelity = app.add_subcommand("fidelity", "Slope, correlation and error of d in each precision against fp32");
+  auto* fidelity = app.add_subcommand("fidelity", "Slope, correlation and error of d in each precision");
   fidelity->add_option("--draws", out.draws, "Draws of noise")->check(CLI::Range(2, 100000));
+  fidelity->add_option("--reference", out.reference, "What d is compared with: double precision, or the fp32 kernels")
+      ->check(CLI::IsMember({"double", "fp32"}));
   auto* optim = app.add_subcommand("optim", "Optimizer steps beside LibTorch's fused fp32 AdamW, in one process");
   repeated(*optim, "--optimizer", out.optimizers, "Only this one; may be repeated")
       ->check(CLI::IsMember(optim::optimizer_names()));

@@ -17,7 +17,10 @@ core::Json bench_fidelity(const BenchArguments& arguments, Assembly& assembly) {
   const objectives::FidelityOptions options{.eps = static_cast<float>(values.zo.eps),
                                             .mode = eps_mode(values),
                                             .draws = arguments.draws,
-                                            .seed = static_cast<std::uint64_t>(values.train.seed)};
+                                            .seed = static_cast<std::uint64_t>(values.train.seed),
+                                            .reference = arguments.reference == "fp32"
+                                                             ? objectives::FidelityReference::kFp32
+                                                             : objectives::FidelityReference::kDouble};
   ProgressReporter reporter(std::cerr, progress_style(false, false), 80);
   const auto measured =
       objectives::measure_fidelity(*assembly.base.model, evaluation_options(values), batch, options, precisions,
@@ -40,9 +43,13 @@ core::Json bench_fidelity(const BenchArguments& arguments, Assembly& assembly) {
                        {"learning_speed_to_fp32", rate}});
   }
   std::cout << core::text(batch.size(), " examples, ", arguments.draws, " draws, eps ", values.zo.eps, " ",
-                          values.zo.eps_mode, "; reference: fp32\n")
+                          values.zo.eps_mode, "; reference: ", arguments.reference, "\n")
             << table.str();
-  return {{"results", results}, {"draws", arguments.draws}, {"eps", values.zo.eps}, {"eps_mode", values.zo.eps_mode}};
+  return {{"results", results},
+          {"reference", arguments.reference},
+          {"draws", arguments.draws},
+          {"eps", values.zo.eps},
+          {"eps_mode", values.zo.eps_mode}};
 }
 
 }  // namespace qzo::cli

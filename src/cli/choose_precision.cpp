@@ -62,7 +62,8 @@ PrecisionChoice choose_precision(const Assembly& assembly, const std::function<v
   const objectives::FidelityOptions options{.eps = static_cast<float>(values.zo.eps),
                                             .mode = eps_mode(values),
                                             .draws = kDraws,
-                                            .seed = static_cast<std::uint64_t>(values.train.seed)};
+                                            .seed = static_cast<std::uint64_t>(values.train.seed),
+                                            .reference = objectives::FidelityReference::kFp32};
   const std::vector<objectives::Fidelity> measured = objectives::measure_fidelity(
       *assembly.base.model, evaluation_options(values), examples, options, precisions, progress);
 

@@ -3,9 +3,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <iterator>
+#include <memory>
+
+#include <ATen/ATen.h>
 
 #include "qzo/core/check.h"
+#include "qzo/models/reference_lm.h"
+
+#include "objectives/tensor_loss.h"
 
 namespace qzo::objectives {
 namespace {
@@ -17,23 +22,34 @@ struct Series {
   std::vector<double> seconds;
 };
 
-// One draw after the other, all precisions at each: what disturbs the clock disturbs them alike.
-std::vector<Series> draw(models::CausalLm& model, ObjectiveOptions options, std::span<const tasks::Example> examples,
-                         const FidelityOptions& fidelity, std::span<const ops::Precision> precisions,
+zo::LossPair reference_losses(models::ReferenceLm& model, std::span<const tasks::Example> examples,
+                              kernels::Probe probe) {
+  const ClassificationPlan plan = tensor_plan(examples);
+  const auto loss = [&](kernels::Signs sign) {
+    probe.signs = sign;
+    return tensor_loss(plan, examples, model.logits(plan.batch(), {.probe = &probe})).item<double>();
+  };
+  const double plus = loss(kernels::Signs::kPlus);
+  return {plus, loss(kernels::Signs::kMinus)};
+}
+
+using Losses = std::function<zo::LossPair(const kernels::Probe& probe)>;
+
+// One draw after the other, all ways of computing at each: what disturbs the clock disturbs them alike.
+std::vector<Series> draw(std::span<const Losses> ways, const FidelityOptions& fidelity,
                          const std::function<void(double share)>& progress) {
-  std::vector<Series> series(precisions.size());
-  const auto total = static_cast<double>(precisions.size()) * fidelity.draws;
+  std::vector<Series> series(ways.size());
+  const auto total = static_cast<double>(ways.size()) * fidelity.draws;
   double done = 0;
   for (int i = 0; i < fidelity.draws; ++i) {
     const kernels::PhiloxNoise noise(
         {.seed = fidelity.seed, .step = kFirstStep + static_cast<std::uint32_t>(i), .direction = 0});
     const kernels::Probe probe{.noise = &noise, .eps = fidelity.eps, .mode = fidelity.mode};
-    for (std::size_t p = 0; p < precisions.size(); ++p) {
-      options.precision = precisions[p];
+    for (std::size_t w = 0; w < ways.size(); ++w) {
       const auto start = std::chrono::steady_clock::now();
-      const zo::LossPair pair = Classification(model, options).loss(examples, probe);
-      series[p].seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-      series[p].d.push_back((pair.plus - pair.minus) / (2 * static_cast<double>(fidelity.eps)));
+      const zo::LossPair pair = ways[w](probe);
+      series[w].seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      series[w].d.push_back((pair.plus - pair.minus) / (2 * static_cast<double>(fidelity.eps)));
       progress(++done / total);
     }
   }
@@ -68,15 +84,25 @@ std::vector<Fidelity> measure_fidelity(models::CausalLm& model, const ObjectiveO
                                        std::span<const ops::Precision> precisions,
                                        const std::function<void(double share)>& progress) {
   QZO_CHECK(!examples.empty() && fidelity.draws > 0, examples.size(), " examples, ", fidelity.draws, " draws");
-  std::vector<ops::Precision> drawn = {ops::Precision::kFp32};
-  std::ranges::copy_if(precisions, std::back_inserter(drawn),
-                       [](ops::Precision precision) { return precision != ops::Precision::kFp32; });
-  const std::vector<Series> series = draw(model, options, examples, fidelity, drawn, progress);
-  std::vector<Fidelity> out;
-  for (const ops::Precision precision : precisions) {
-    const auto at = std::ranges::find(drawn, precision) - drawn.begin();
-    out.push_back(compare(series[0], series[static_cast<std::size_t>(at)], precision));
+  const auto computed_in = [&](ops::Precision precision) -> Losses {
+    ObjectiveOptions own = options;
+    own.precision = precision;
+    return [&model, own, examples](const kernels::Probe& probe) {
+      return Classification(model, own).loss(examples, probe);
+    };
+  };
+  std::vector<Losses> ways;
+  std::unique_ptr<models::ReferenceLm> reference;
+  if (fidelity.reference == FidelityReference::kDouble) {
+    reference = models::make_reference(model);
+    ways.emplace_back([&](const kernels::Probe& probe) { return reference_losses(*reference, examples, probe); });
+  } else {
+    ways.push_back(computed_in(ops::Precision::kFp32));
   }
+  for (const ops::Precision precision : precisions) ways.push_back(computed_in(precision));
+  const std::vector<Series> series = draw(ways, fidelity, progress);
+  std::vector<Fidelity> out;
+  for (std::size_t i = 0; i < precisions.size(); ++i) out.push_back(compare(series[0], series[i + 1], precisions[i]));
   return out;
 }
 

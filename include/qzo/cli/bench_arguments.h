@@ -25,7 +25,8 @@ struct BenchArguments {
   std::vector<std::string> optimizers;  // optim; empty: all
   std::vector<int> params, threads;     // optim: millions; empty: 25 and 500, 1 and all
   int repeats = 7;
-  int draws = 64;  // fidelity
+  int draws = 64;                    // fidelity
+  std::string reference = "double";  // fidelity: or "fp32"
   std::int64_t rows = 1024;
   bool quick = false;
   bool any_load = false;  // measure although other programs run

@@ -87,4 +87,17 @@ constexpr std::int64_t groups_along_input(const CodeView& weight) {
   return (weight.in + weight.group - 1) / weight.group;
 }
 
+// How many scales there are, and which of them W[n, k] has. 0 for dense layouts.
+constexpr std::int64_t scale_count(const CodeView& weight) {
+  if (weight.group == 0) return 0;
+  return groups_of_outputs(weight.layout) ? weight.out / weight.group * weight.in
+                                          : groups_along_input(weight) * weight.out;
+}
+constexpr std::int64_t scale_index(const CodeView& weight, std::int64_t n, std::int64_t k) {
+  if (weight.group == 0) return 0;
+  if (groups_of_outputs(weight.layout)) return n % (weight.out / weight.group) * weight.in + k;
+  const std::int64_t group = weight.group_of != nullptr ? weight.group_of[k] : k / weight.group;
+  return scales_by_group(weight.layout) ? group * weight.out + n : n * groups_along_input(weight) + group;
+}
+
 }  // namespace qzo::kernels

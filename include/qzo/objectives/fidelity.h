@@ -1,6 +1,6 @@
 #pragma once
-// How faithful the directional derivative d = (L+ - L-) / (2 eps) is in each precision, against the fp32 kernels (whose
-// products differ from double ones by about 1e-6): the same noise, the same examples.
+// How faithful the directional derivative d = (L+ - L-) / (2 eps) is in each precision, against double precision or
+// against the fp32 kernels: the same noise, the same examples.
 
 #include <cstdint>
 #include <functional>
@@ -11,6 +11,11 @@
 #include "qzo/objectives/classification.h"
 
 namespace qzo::objectives {
+
+enum class FidelityReference : std::uint8_t {
+  kFp32,    // the fp32 kernels: about 1e-5 off, fast
+  kDouble,  // models/reference_lm.h: weights, products, norms, attention, head and loss in double
+};
 
 struct Fidelity {
   ops::Precision precision = ops::Precision::kFp32;
@@ -25,10 +30,12 @@ struct FidelityOptions {
   kernels::EpsMode mode = kernels::EpsMode::kAbsolute;
   int draws = 64;
   std::uint64_t seed = 0;
+  FidelityReference reference = FidelityReference::kDouble;
 };
 
 // One entry for each of `precisions`, in their order. `options.precision` is not used. Draws have step numbers that no
-// run reaches, so that they are not the noise of its first steps. InternalError for no examples or draws.
+// run reaches, so that they are not the noise of its first steps. InternalError for no examples or draws, UserError for
+// kDouble and a family that models/reference_lm.h does not know.
 std::vector<Fidelity> measure_fidelity(models::CausalLm& model, const ObjectiveOptions& options,
                                        std::span<const tasks::Example> examples, const FidelityOptions& fidelity,
                                        std::span<const ops::Precision> precisions,

@@ -10,6 +10,7 @@
 #include "qzo/core/error.h"
 #include "qzo/core/philox.h"
 #include "qzo/core/text.h"
+#include "qzo/ops/exact.h"
 #include "qzo/ops/linear.h"
 
 namespace qzo::models {
@@ -94,6 +95,11 @@ void TrainedVector::write_back() {
 }
 
 at::Tensor TrainedLinear::apply(const at::Tensor& x) const {
+  if (x.scalar_type() == at::kDouble) {
+    QZO_CHECK(!adapter, "an adapter in double");
+    const at::Tensor exact = ops::exact_linear(x, weight.codes, weight.scales);
+    return bias == nullptr ? exact : exact + bias->leaf;
+  }
   at::Tensor y = ops::differentiable_linear(x, weight);
   if (bias != nullptr) y = y + bias->leaf;
   if (!adapter) return y;
@@ -104,14 +110,15 @@ at::Tensor TrainedNorm::apply(const at::Tensor& x) const {
   const std::int64_t width = weight->leaf.size(0);
   const at::Tensor rows = x.reshape({-1, width});
   if (norm->kind == nn::NormKind::kLayer) {
-    const at::Tensor shift = bias == nullptr ? at::Tensor() : bias->leaf;
-    return at::layer_norm(rows, {width}, weight->leaf, shift, double{norm->eps}).view(x.sizes());
+    const at::ScalarType type = x.scalar_type();
+    const at::Tensor shift = bias == nullptr ? at::Tensor() : bias->leaf.to(type);
+    return at::layer_norm(rows, {width}, weight->leaf.to(type), shift, double{norm->eps}).view(x.sizes());
   }
   const at::Tensor root = (rows * rows).mean(1, true).add(double{norm->eps}).rsqrt();
   return (rows * root * weight->leaf).view(x.sizes());
 }
 
-TrainingWeights::TrainingWeights(Decoder& decoder, const TrainableOptions& options) : decoder_(decoder) {
+TrainingWeights::TrainingWeights(Decoder& decoder) : decoder_(decoder) {
   DecoderWeights& parts = decoder.parts();
   const DecoderSpec& spec = decoder.spec();
   const auto rooted = [&](TensorName name) { return spec.root + spec.own(name); };
@@ -125,12 +132,27 @@ TrainingWeights::TrainingWeights(Decoder& decoder, const TrainableOptions& optio
     head_.scales = std::make_unique<nn::FrozenWeight>(*parts.head);
     matrices_.push_back({text(spec.own(spec.names.head), ".weight"), &*parts.head, &head_});
   }
-  options.adapters ? train_adapters(options) : train_weights(options);
+  bind();
+}
+
+void TrainingWeights::bind() {
   for (Matrix& matrix : matrices_) {
     matrix.linear->weight.codes = matrix.weight->codes;
     matrix.linear->weight.scales = matrix.linear->scales->scales();
   }
-  if (!parts.head) head_.weight = embedding_.weight;
+  if (!decoder_.parts().head) head_.weight = embedding_.weight;
+}
+
+void TrainingWeights::train(const TrainableOptions& options) {
+  options.adapters ? train_adapters(options) : train_weights(options);
+  bind();
+}
+
+void TrainingWeights::use_scales(const quant::ScaleMode& mode) {
+  QZO_CHECK(mode.probe == nullptr || mode.probe->signs != kernels::Signs::kBoth, "a probe of both signs");
+  buffers_.resize(places_.size());
+  for (std::size_t i = 0; i < places_.size(); ++i)
+    places_[i].trained->weight.scales = quant::effective_scales(places_[i].linear->weight, mode, buffers_[i]).plus;
 }
 
 void TrainingWeights::list_layer(std::int64_t index, DecoderLayer& layer, TrainedLayer& trained) {

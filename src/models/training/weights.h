@@ -36,7 +36,7 @@ struct TrainedLinear {
   TrainedVector* bias = nullptr;
   std::optional<TrainedAdapter> adapter;
 
-  // x [R, in] -> [R, out]
+  // x [R, in] -> [R, out], fp32, or double (exact products; no adapter, not differentiable).
   [[nodiscard]] at::Tensor apply(const at::Tensor& x) const;
 };
 
@@ -57,7 +57,7 @@ struct TrainedLayer {
 
 class TrainingWeights {
  public:
-  TrainingWeights(Decoder& decoder, const TrainableOptions& options);
+  explicit TrainingWeights(Decoder& decoder);  // all frozen, with the values of the file
   TrainingWeights(const TrainingWeights&) = delete;
   TrainingWeights& operator=(const TrainingWeights&) = delete;
 
@@ -67,6 +67,10 @@ class TrainingWeights {
   [[nodiscard]] const TrainedLinear& head() const { return head_; }
   [[nodiscard]] const ops::GradientWeight& embedding() const { return embedding_.weight; }
 
+  // Once.
+  void train(const TrainableOptions& options);
+  // The scales of the linears of the layers; a probe of one sign.
+  void use_scales(const quant::ScaleMode& mode);
   void refresh();
   void collect();
   void write_back();
@@ -90,6 +94,7 @@ class TrainingWeights {
     std::int64_t interleaved_heads;
   };
 
+  void bind();  // products to what the model holds
   void list_layer(std::int64_t index, DecoderLayer& layer, TrainedLayer& trained);
   void list_linear(const std::string& hf_stem, nn::Linear& linear, TrainedLinear& trained,
                    std::int64_t interleaved_heads = 0);
@@ -107,6 +112,7 @@ class TrainingWeights {
   std::vector<Matrix> matrices_;
   std::vector<Vector> named_vectors_;
   std::vector<Place> places_;
+  std::vector<quant::ScaleBuffers> buffers_;  // by place, of use_scales
 };
 
 }  // namespace qzo::models
