@@ -86,6 +86,7 @@ struct Avx2Lanes {
     return {_mm256_srai_epi32(a.lo, bits), _mm256_srai_epi32(a.hi, bits)};
   }
   static Floats signed_to_float(Words a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
+  static Words nearest_signed(Floats a) { return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)}; }
   static Words float_to_signed(Floats a) { return {_mm256_cvttps_epi32(a.lo), _mm256_cvttps_epi32(a.hi)}; }
   static Words bits_of(Floats a) { return {_mm256_castps_si256(a.lo), _mm256_castps_si256(a.hi)}; }
   static Floats float_of(Words a) { return {_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)}; }
@@ -139,11 +140,6 @@ struct Avx2Lanes {
     const __m256i shorts = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.lo, a.hi), 0xd8);  // undo the packs' halves
     const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(shorts), _mm256_extracti128_si256(shorts, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
-  }
-  static void store_upper_halves(std::byte* p, Floats a) {
-    const Words upper = shift_right(bits_of(a), 16);
-    const __m256i halves = _mm256_permute4x64_epi64(_mm256_packus_epi32(upper.lo, upper.hi), 0xd8);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), halves);
   }
   static Floats lookup(Floats table, Words codes) {
     return {lookup_eight(table, codes.lo), lookup_eight(table, codes.hi)};

@@ -68,6 +68,7 @@ struct Avx512Lanes {
   static Words shift_right(Words a, int bits) { return {_mm512_srl_epi32(a.v, _mm_cvtsi32_si128(bits))}; }
   static Words shift_right_signed(Words a, int bits) { return {_mm512_sra_epi32(a.v, _mm_cvtsi32_si128(bits))}; }
   static Floats signed_to_float(Words a) { return {_mm512_cvtepi32_ps(a.v)}; }
+  static Words nearest_signed(Floats a) { return {_mm512_cvtps_epi32(a.v)}; }
   static Words float_to_signed(Floats a) { return {_mm512_cvttps_epi32(a.v)}; }
   static Words bits_of(Floats a) { return {_mm512_castps_si512(a.v)}; }
   static Floats float_of(Words a) { return {_mm512_castsi512_ps(a.v)}; }
@@ -116,9 +117,6 @@ struct Avx512Lanes {
   }
   static void store_bytes(std::byte* p, Words a) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
-  }
-  static void store_upper_halves(std::byte* p, Floats a) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(shift_right(bits_of(a), 16).v));
   }
   static Floats lookup(Floats table, Words codes) { return {_mm512_permutexvar_ps(codes.v, table.v)}; }
 

@@ -138,6 +138,11 @@ struct PortableLanes {
     return each([&](int i) { return static_cast<float>(static_cast<std::int32_t>(a.v[i])); });
   }
   // Towards zero; the values must fit.
+  // To the nearest, ties to even; for |a| < 2^22.
+  static Words nearest_signed(const Floats& a) {
+    constexpr float kRound = 0x1.8p23F;  // a + kRound has the integer in its low bits
+    return sub(bits_of(add(a, broadcast(kRound))), bits_of(broadcast(kRound)));
+  }
   static Words float_to_signed(const Floats& a) {
     return each_word([&](int i) { return static_cast<std::uint32_t>(static_cast<std::int32_t>(a.v[i])); });
   }
@@ -194,12 +199,6 @@ struct PortableLanes {
     for (int i = 0; i < 16; ++i) p[i] = static_cast<std::byte>(a.v[i] & 255U);
   }
   // The upper half of each lane's bits: 32 bytes.
-  static void store_upper_halves(std::byte* p, const Floats& a) {
-    for (int i = 0; i < 16; ++i) {
-      const auto half = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(a.v[i]) >> 16);
-      std::memcpy(p + std::ptrdiff_t{2} * i, &half, 2);
-    }
-  }
   // table[low four bits of the lane].
   static Floats lookup(const Floats& table, const Words& codes) {
     return each([&](int i) { return table.v[codes.v[i] & 15U]; });

@@ -4,6 +4,18 @@
 namespace qzo::kernels {
 namespace {
 
+struct Bf16Lanes : Avx512Lanes {
+  using Halves = __m256bh;
+  using Avx512Lanes::store;
+  static Halves to_halves(Floats a) { return _mm512_cvtneps_pbh(a.v); }
+  static Floats from_halves(Halves a) {
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(a)), 16))};
+  }
+  static void store(std::byte* p, Halves a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(a));
+  }
+};
+
 // Integers of up to eight bits are exact in bf16: the upper half of their fp32 form.
 inline std::uint32_t bf16_bits(std::int32_t value) {
   const auto number = static_cast<float>(value);
@@ -122,7 +134,7 @@ constexpr LateKernel kKernel{kTileWidth,
                              2,
                              2,
                              kTwoParts,
-                             &prepare_floats<Avx512Lanes, true, kTwoParts>,
+                             &prepare_halves<Bf16Lanes, kTwoParts>,
                              &unpack_pairs,
                              &multiply_tiles<Bf16<kTwoParts>>};
 

@@ -92,7 +92,7 @@ inline constexpr LateKernel kLateFloat{kLanes,
                                        sizeof(float),
                                        sizeof(float),
                                        kTwoParts,
-                                       &prepare_floats<L, false, kTwoParts>,
+                                       &prepare_floats<L, kTwoParts>,
                                        &unpack_float_panel<L, kTwoParts>,
                                        &late_float<L>};
 

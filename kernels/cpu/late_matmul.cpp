@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 
+#include <xmmintrin.h>
+
 #include "cpu/late_variant.h"
 
 namespace qzo::kernels {
@@ -57,14 +59,15 @@ struct Scratch {
   alignas(64) std::array<std::array<float, kMostBlocks * kBlockChunks * kPieceColumns>, 2> offsets;
 };
 
-// How scales lie: [groups, out] or [out, groups].
-struct ScaleStride {
-  std::int64_t column;
-  std::int64_t group;
-};
-ScaleStride scale_stride(const CodeView& weight) {
-  if (scales_by_group(weight.layout)) return {.column = 1, .group = weight.out};
-  return {.column = groups_along_input(weight), .group = 1};
+// out[j][i] = in[i][j], four by four.
+void transpose4(const float* in, std::int64_t in_stride, float* out, std::int64_t out_stride) {
+  __m128 a = _mm_loadu_ps(in), b = _mm_loadu_ps(in + in_stride);
+  __m128 c = _mm_loadu_ps(in + 2 * in_stride), d = _mm_loadu_ps(in + 3 * in_stride);
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  _mm_storeu_ps(out, a);
+  _mm_storeu_ps(out + out_stride, b);
+  _mm_storeu_ps(out + 2 * out_stride, c);
+  _mm_storeu_ps(out + 3 * out_stride, d);
 }
 
 // Narrow weights are cut finer: dividing rows among threads instead would unpack each panel once for every division.
@@ -132,21 +135,39 @@ class Piece {
 
   // The block's values of one sign as [panel][chunk][width]; columns beyond the weight's get 0.
   void gather(const Block& block, const float* values, float* out) const {
-    const ScaleStride stride = scale_stride(problem_.weight);
     const std::int64_t width = kernel_.width;
-    const std::int32_t* group = plan_.group + block.first_chunk;
     for (std::int64_t panel = 0; panel < columns_; panel += width, out += block.chunks * width) {
       const std::int64_t inside = width_at(panel);
-      const float* first = values + (first_column_ + panel) * stride.column;
+      if (inside < width) std::fill_n(out, block.chunks * width, 0.0F);
+      if (scales_by_group(problem_.weight.layout)) {
+        gather_rows(block, values + first_column_ + panel, inside, out);
+      } else {
+        gather_columns(block, values + (first_column_ + panel) * groups_along_input(problem_.weight), inside, out);
+      }
+    }
+  }
+
+  // values [groups, out]
+  void gather_rows(const Block& block, const float* values, std::int64_t inside, float* out) const {
+    for (std::int64_t c = 0; c < block.chunks; ++c, out += kernel_.width)
+      std::memcpy(out, values + plan_.group[block.first_chunk + c] * problem_.weight.out,
+                  static_cast<std::size_t>(inside) * sizeof(float));
+  }
+
+  // values [out, groups]
+  void gather_columns(const Block& block, const float* values, std::int64_t inside, float* out) const {
+    const std::int64_t width = kernel_.width;
+    const std::int64_t stride = groups_along_input(problem_.weight);
+    const std::int32_t* group = plan_.group + block.first_chunk;
+    for (std::int64_t c = 0; c < block.chunks;) {
+      const bool four = c + 4 <= block.chunks && group[c + 3] == group[c] + 3 && group[c + 1] == group[c] + 1;
       std::int64_t n = 0;
-      for (; n + 4 <= inside; n += 4, first += 4 * stride.column)
-        for (std::int64_t c = 0; c < block.chunks; ++c) {
-          const float* four = first + group[c] * stride.group;
-          for (std::int64_t i = 0; i < 4; ++i) out[c * width + n + i] = four[i * stride.column];
-        }
-      for (; n < width; ++n, first += stride.column)
-        for (std::int64_t c = 0; c < block.chunks; ++c)
-          out[c * width + n] = n < inside ? first[group[c] * stride.group] : 0.0F;
+      for (; four && n + 4 <= inside; n += 4)
+        transpose4(values + n * stride + group[c], stride, out + c * width + n, width);
+      const std::int64_t end = four ? c + 4 : c + 1;
+      for (; n < inside; ++n)
+        for (std::int64_t i = c; i < end; ++i) out[i * width + n] = values[n * stride + group[i]];
+      c = end;
     }
   }
 
@@ -220,6 +241,8 @@ class Piece {
          .y = last ? y : sums,
          .ldy = last ? problem_.ldy : kPieceColumns,
          .columns = width_at(column),
+         .claimed = first ? y : nullptr,
+         .claimed_stride = problem_.ldy,
          .bias = add_bias ? bias.data() : nullptr});
   }
 
@@ -262,8 +285,9 @@ void late_prepare(const CodeView& weight, const ChunkPlan& plan, LateInputs inpu
   const Shift shift = shift_of(weight, inputs);
   const RowLayout layout = layout_of(weight, plan, inputs);
   const LateKernel& kernel = late_kernel(weight, inputs);
+  const PlanView view = view_of(plan);
   for (std::int64_t row = 0; row < rows; ++row)
-    kernel.prepare({.plan = view_of(plan),
+    kernel.prepare({.plan = view,
                     .layout = layout,
                     .shift = shift,
                     .zero = constant_zero(weight),

@@ -53,8 +53,8 @@ inline typename L::Floats to_bfloat16(typename L::Floats x) {
   return L::float_of(L::bit_and(rounded, L::broadcast_word(0xffff0000U)));
 }
 
-// kBf16 and kBf16x2. Parts are stored as bf16 (kHalves: hi, and lo in a second array) or as one float, their sum.
-template <class L, bool kHalves, bool kTwoParts>
+// kBf16 and kBf16x2 where products are fp32 ones: the rounded activation, or the sum of its two parts, as a float.
+template <class L, bool kTwoParts>
 void prepare_floats(const RowJob& job) {
   using Floats = typename L::Floats;
   alignas(64) float copy[kMaxChunk];
@@ -63,29 +63,43 @@ void prepare_floats(const RowJob& job) {
   for (std::int64_t c = 0; c < job.plan.chunks; ++c) {
     const std::int64_t length = job.plan.length[c];
     const float* inputs = chunk_inputs(job, begin, length, copy);
-    std::byte* out = job.row + begin * job.layout.element;
     Floats sum = L::zero();
-    const auto high_part = [&](std::int64_t i) {
+    store_chunk<4 * kLanes>(job.row + begin * 4, length, [&](std::byte* at, std::int64_t i) {
       const Floats x = L::load(inputs + i);
-      return L::add(to_bfloat16<L>(x), poison<L>(x));
-    };
-    const auto low_part = [&](std::int64_t i, Floats high) {
-      return to_bfloat16<L>(L::sub(L::load(inputs + i), high));
-    };
-    store_chunk<kHalves ? 2 * kLanes : 4 * kLanes>(out, length, [&](std::byte* at, std::int64_t i) {
-      const Floats high = high_part(i);
-      Floats whole = high;
-      if constexpr (kTwoParts) whole = L::add(high, low_part(i, high));
+      Floats whole = L::add(to_bfloat16<L>(x), poison<L>(x));
+      if constexpr (kTwoParts) whole = L::add(whole, to_bfloat16<L>(L::sub(x, whole)));
       sum = L::add(sum, whole);
-      if constexpr (kHalves) {
-        L::store_upper_halves(at, high);
-      } else {
-        L::store(reinterpret_cast<float*>(at), whole);
-      }
+      L::store(reinterpret_cast<float*>(at), whole);
     });
-    if constexpr (kHalves && kTwoParts)
-      store_chunk<2 * kLanes>(out + job.layout.low, length, [&](std::byte* at, std::int64_t i) {
-        L::store_upper_halves(at, low_part(i, high_part(i)));
+    if (job.shift == Shift::kOffsets) sums[c] = L::reduce_add(sum);
+    begin += length;
+  }
+}
+
+// The same for products of bf16: parts as L::Halves, rounded by an instruction that keeps NaN and takes subnormal
+// numbers for 0, as the products do. Second parts stand in an array of their own.
+template <class L, bool kTwoParts>
+void prepare_halves(const RowJob& job) {
+  using Floats = typename L::Floats;
+  alignas(64) float copy[kMaxChunk];
+  auto* sums = reinterpret_cast<float*>(job.row + job.layout.sums);
+  const std::int64_t low = job.layout.low;
+  std::int64_t begin = 0;
+  for (std::int64_t c = 0; c < job.plan.chunks; ++c) {
+    const std::int64_t length = job.plan.length[c];
+    const float* inputs = chunk_inputs(job, begin, length, copy);
+    Floats sum = L::zero();
+    store_chunk<2 * kLanes>(job.row + begin * 2, length, [&](std::byte* at, std::int64_t i) {
+      const auto high = L::to_halves(L::load(inputs + i));
+      sum = L::add(sum, L::from_halves(high));
+      L::store(at, high);
+    });
+    if constexpr (kTwoParts)
+      store_chunk<2 * kLanes>(job.row + low + begin * 2, length, [&](std::byte* at, std::int64_t i) {
+        const Floats x = L::load(inputs + i);
+        const auto rest = L::to_halves(L::sub(x, L::from_halves(L::to_halves(x))));
+        sum = L::add(sum, L::from_halves(rest));
+        L::store(at, rest);
       });
     if (job.shift == Shift::kOffsets) sums[c] = L::reduce_add(sum);
     begin += length;
@@ -99,9 +113,7 @@ template <class L>
 void prepare_int8(const RowJob& job) {
   using Floats = typename L::Floats;
   using Words = typename L::Words;
-  constexpr float kRound = 0x1.8p23F;  // v + kRound has round(v), nearest even, in its low bits
   constexpr std::int32_t kInfinity = 0x7f800000;
-  const Words low_bits = L::bits_of(L::broadcast(kRound));
   const Words magnitude = L::broadcast_word(0x7fffffffU);
   alignas(64) float copy[kMaxChunk];
   auto* scales = reinterpret_cast<float*>(job.row + job.layout.scales);
@@ -121,8 +133,7 @@ void prepare_int8(const RowJob& job) {
     scales[c] = usable ? max / 127.0F : finite ? 0.0F : max * 0.0F;  // of an infinity: NaN
     Words total = L::broadcast_word(0);
     store_chunk<kLanes>(job.row + begin, length, [&](std::byte* at, std::int64_t i) {
-      const Floats x = L::mul(L::load(inputs + i), inverse);
-      const Words q = L::sub(L::bits_of(L::add(x, L::broadcast(kRound))), low_bits);
+      const Words q = L::nearest_signed(L::mul(L::load(inputs + i), inverse));
       total = L::add(total, q);
       L::store_bytes(at, q);
     });

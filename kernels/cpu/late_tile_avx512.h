@@ -30,6 +30,12 @@ inline void tile_rows(const LateTile& tile, std::int64_t row) {
   const std::byte* x = tile.x + row * tile.row_bytes;
   float* y = tile.y + row * tile.ldy;
   const __mmask16 columns0 = columns_mask(tile.columns), columns1 = columns_mask(tile.columns - 16);
+  if (tile.claimed != nullptr) {
+    const float* claimed = tile.claimed + (row + kTileRows) * tile.claimed_stride;
+#pragma GCC unroll 8
+    for (unsigned r = 0; r < R; ++r, claimed += tile.claimed_stride)
+      for (const unsigned column : {0U, 16U, kTileWidth - 1}) __builtin_prefetch(claimed + column, 1);
+  }
   __m512 sum[R][2];
 #pragma GCC unroll 8
   for (unsigned r = 0; r < R; ++r) {

@@ -85,7 +85,11 @@ struct LateTile {
   float* y;
   std::int64_t ldy;
   std::int64_t columns;  // 1 to width
-  const float* bias;     // [width], behind the last block; null otherwise
+  // Where these sums end up, if they begin here: lines of y that are fetched for writing well before the stores, which
+  // would wait for them one by one. Null otherwise.
+  const float* claimed;
+  std::int64_t claimed_stride;
+  const float* bias;  // [width], behind the last block; null otherwise
 };
 
 struct LateKernel {
