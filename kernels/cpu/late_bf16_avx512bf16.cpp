@@ -68,9 +68,8 @@ void unpack_pairs_by_table(const PanelJob& job) {
 void unpack_pairs(const PanelJob& job) {
   if (has_float_codes(job.weight.layout)) return unpack_value_pairs(job);
   unpack_words<kTileWidth>(job);
-  const bool bytes = job.weight.layout == Layout::kQ8_0 || packed_bits(job.weight.layout) == 8;
+  const bool bytes = has_byte_codes(job.weight);
   if (!bytes && job.weight.zeros == nullptr) return unpack_pairs_by_table(job);
-  const bool is_signed = job.weight.layout == Layout::kQ8_0;
   auto* panel = static_cast<std::uint32_t*>(job.panel);
   for_chunks_with_zeros<kTileWidth>(job, [&](std::int64_t first, std::int64_t words, const std::int32_t* zeros) {
     for (std::int64_t w = first; w < first + words; ++w)
@@ -78,8 +77,8 @@ void unpack_pairs(const PanelJob& job) {
         std::uint32_t* out = panel + (w * 2 + pair) * kTileWidth;
         for (unsigned n = 0; n < kTileWidth; ++n) {
           const std::uint32_t word = job.words[w * kTileWidth + n];
-          const std::uint32_t even = bf16_bits(code_of(word, 2 * pair, is_signed) - zeros[n]);
-          const std::uint32_t odd = bf16_bits(code_of(word, 2 * pair + 1, is_signed) - zeros[n]);
+          const std::uint32_t even = bf16_bits(code_of(word, 2 * pair) - zeros[n]);
+          const std::uint32_t odd = bf16_bits(code_of(word, 2 * pair + 1) - zeros[n]);
           out[n] = even | odd << 16;
         }
       }

@@ -25,14 +25,13 @@ void unpack_float_panel(const PanelJob& job) {
   constexpr unsigned kWidth = kLanes;
   if (has_float_codes(job.weight.layout)) return unpack_value_panel<L, kTwoParts>(job);
   unpack_words<kWidth>(job);
-  const bool is_signed = job.weight.layout == Layout::kQ8_0;
   auto* panel = static_cast<float*>(job.panel);
   for_chunks_with_zeros<kWidth>(job, [&](std::int64_t first, std::int64_t words, const std::int32_t* zeros) {
     for (std::int64_t w = first; w < first + words; ++w)
       for (unsigned i = 0; i < 4; ++i) {
         float* out = panel + (w * 4 + i) * kWidth;
         for (unsigned n = 0; n < kWidth; ++n)
-          out[n] = static_cast<float>(code_of(job.words[w * kWidth + n], i, is_signed) - zeros[n]);
+          out[n] = static_cast<float>(code_of(job.words[w * kWidth + n], i) - zeros[n]);
       }
   });
 }

@@ -48,7 +48,7 @@ constexpr std::int64_t kHighNibbles = kBlockDepth * kWidth;
 
 void unpack(const PanelJob& job) {
   unpack_words<kWidth>(job);
-  if (packed_bits(job.weight.layout) != 8) return;
+  if (!has_byte_codes(job.weight)) return;
   std::uint32_t* low = job.words;
   std::uint32_t* high = job.words + kHighNibbles / 4;
   for (std::int64_t i = 0; i < (job.end - job.begin) / 4 * kWidth; ++i) {

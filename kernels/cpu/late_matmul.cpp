@@ -233,7 +233,7 @@ class Piece {
          .weight_offsets = shift_ == Shift::kOffsets ? scratch_.offsets[sign].data() + scales : nullptr,
          .constant_shift = shift_ == Shift::kConstant,
          .inputs_in_16_bits = inputs_in_16_bits(problem_.weight),
-         .byte_codes = packed_bits(problem_.weight.layout) == 8,
+         .byte_codes = has_byte_codes(problem_.weight),
          .from = first && starts_ ? nullptr
                  : from_y         ? y
                                   : sums,
@@ -266,7 +266,7 @@ class Piece {
 
 bool scale_late_supported(const CodeView& weight, LateInputs inputs) {
   if (weight.layout <= Layout::kDenseBF16 || groups_of_outputs(weight.layout)) return false;
-  return inputs != LateInputs::kInt8 || (weight.layout != Layout::kQ8_0 && !has_float_codes(weight.layout));
+  return inputs != LateInputs::kInt8 || !has_float_codes(weight.layout);
 }
 
 std::int64_t late_row_bytes(const CodeView& weight, const ChunkPlan& plan, LateInputs inputs) {

@@ -1,5 +1,5 @@
 #pragma once
-// Codes of any 4-bit layout (and Q8_0) to words of four consecutive positions, [position / 4][W]: what a dot-product
+// Codes of any layout to words of four consecutive positions, [position / 4][W]: what a dot-product
 // instruction wants. Plain loops over columns; each instruction set's file vectorises its own copy.
 
 #include <cstdint>
@@ -38,6 +38,7 @@ inline void unpack_blocks_q4(const PanelJob& job, std::int64_t header) {
   }
 }
 
+// Signed bytes plus 128: unsigned codes around a zero point of 128 (constant_zero).
 template <unsigned W>
 inline void unpack_blocks_q8(const PanelJob& job) {
   constexpr std::int64_t kBlockBytes = 34;
@@ -49,7 +50,7 @@ inline void unpack_blocks_q8(const PanelJob& job) {
     for (std::int64_t n = 0; n < job.count; ++n, source += row_bytes) {
       std::uint32_t eight[8];
       std::memcpy(eight, source, 32);
-      for (unsigned i = 0; i < 8; ++i) out[i * W + n] = eight[i];
+      for (unsigned i = 0; i < 8; ++i) out[i * W + n] = eight[i] ^ 0x80808080U;
     }
   }
 }
@@ -148,10 +149,8 @@ inline void for_chunks_with_zeros(const PanelJob& job, Body body) {
   }
 }
 
-// q - z of one code: signed bytes in Q8_0, unsigned ones otherwise.
-inline std::int32_t code_of(std::uint32_t word, unsigned i, bool is_signed) {
-  const std::uint32_t byte = word >> (8 * i) & 255U;
-  return is_signed ? static_cast<std::int32_t>(byte ^ 128U) - 128 : static_cast<std::int32_t>(byte);
+inline std::int32_t code_of(std::uint32_t word, unsigned i) {
+  return static_cast<std::int32_t>(word >> (8 * i) & 255U);
 }
 
 }  // namespace

@@ -18,9 +18,15 @@ std::int32_t constant_zero(const CodeView& weight) {
       return 16;
     case Layout::kQ6_K:
       return 32;
+    case Layout::kQ8_0:
+      return 128;
     default:
       return weight.zero;
   }
+}
+
+bool has_byte_codes(const CodeView& weight) {
+  return weight.layout == Layout::kQ8_0 || packed_bits(weight.layout) == 8;
 }
 
 std::int64_t inputs_in_16_bits(const CodeView& weight) {

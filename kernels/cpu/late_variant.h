@@ -106,6 +106,7 @@ const LateKernel& late_kernel(const CodeView& weight, LateInputs inputs);  // of
 
 Shift shift_of(const CodeView& weight, LateInputs inputs);
 std::int32_t constant_zero(const CodeView& weight);  // where `zeros` is null; 0 for layouts without zero points
+bool has_byte_codes(const CodeView& weight);         // unsigned codes of eight bits in a panel
 // Inputs whose products' pair sums add up in 16 bits: codes to 15, 31 or 63 times 127, two of them four times as often.
 std::int64_t inputs_in_16_bits(const CodeView& weight);
 

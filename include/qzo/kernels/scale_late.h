@@ -37,7 +37,7 @@ struct ChunkPlan {
 };
 
 // False for dense weights (nothing to scale), for groups of outputs (each input has a scale of its own, so no sum of
-// several can be scaled late) and, with kInt8, for Q8_0 and fractions.
+// several can be scaled late) and, with kInt8, for fractions.
 bool scale_late_supported(const CodeView& weight, LateInputs inputs);
 ChunkPlan make_chunk_plan(const CodeView& weight);
 

@@ -32,8 +32,8 @@ class LinearInput {
 
 // y = x W^T (+ bias). x [rows, in] fp32 contiguous; y [rows, out] fp32. Rows [0, split) use `plus`, the rest `minus`.
 // bias: empty or [out]. Same bits for any thread count and batch; for which instruction sets: scale_late.h (kFp32:
-// all). chunks: of the weight; needed unless kFp32. What has no scales (dense) or no int8 kernel (Q8_0) is multiplied
-// in fp32 whatever the mode. InternalError if dtype, shape or contiguity is wrong.
+// all). chunks: of the weight; needed unless kFp32. What has no scales (dense) or no int8 kernel (fractions) is
+// multiplied in fp32 whatever the mode. InternalError if dtype, shape or contiguity is wrong.
 at::Tensor quant_linear(const LinearInput& input, const kernels::CodeView& weight, const kernels::ScaleView& plus,
                         const kernels::ScaleView& minus, std::int64_t split, std::span<const float> bias,
                         Precision precision, const kernels::ChunkPlan& chunks = {});

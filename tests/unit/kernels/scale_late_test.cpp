@@ -306,9 +306,6 @@ TEST(ScaleLate, DenseWeightsAndGroupsOfOutputsAreNotSupported) {
     RandomWeight weight(shape);
     for (const LateInputs inputs : kAllInputs) EXPECT_FALSE(scale_late_supported(weight.view(), inputs));
   }
-  RandomWeight q8({Layout::kQ8_0, 8, 32});
-  EXPECT_FALSE(scale_late_supported(q8.view(), LateInputs::kInt8));
-  EXPECT_TRUE(scale_late_supported(q8.view(), LateInputs::kBf16));
 }
 
 TEST(ScaleLate, FractionsHaveNoIntegerProduct) {
@@ -318,6 +315,32 @@ TEST(ScaleLate, FractionsHaveNoIntegerProduct) {
     EXPECT_TRUE(scale_late_supported(weight.view(), LateInputs::kBf16)) << layout_name(shape);
     EXPECT_TRUE(scale_late_supported(weight.view(), LateInputs::kBf16x2)) << layout_name(shape);
   }
+}
+
+// Signed bytes at both ends, a row of each.
+TEST(ScaleLate, SignedBytesAtTheirEndsAreExact) {
+  std::vector<std::byte> codes(2 * 34, std::byte{0x80});
+  std::fill(codes.begin() + 34, codes.end(), std::byte{0x7f});
+  const Floats ones = Floats::filled(2, 1.0F), x = Floats::filled(32, 127.0F);
+  const CodeView view{.layout = Layout::kQ8_0, .out = 2, .in = 32, .group = 32, .codes = codes.data()};
+  const ScaleView scale{.scales = ones.data()};
+  for_each_isa([&] {
+    Floats y = Floats::filled(2);
+    const MatmulProblem problem{.weight = view,
+                                .plus = scale,
+                                .minus = scale,
+                                .x = x.data(),
+                                .ldx = 32,
+                                .rows = 1,
+                                .split = 1,
+                                .y = y.data(),
+                                .ldy = 2};
+    for (const LateInputs inputs : kAllInputs) {
+      late_matmul(problem, inputs);
+      EXPECT_EQ(y[0], -128.0F * 127.0F * 32.0F) << static_cast<int>(inputs);
+      EXPECT_EQ(y[1], 127.0F * 127.0F * 32.0F) << static_cast<int>(inputs);
+    }
+  });
 }
 
 // 32 inputs in a row with the largest codes and activations: what 16-bit sums of products must not exceed.
