@@ -2,7 +2,7 @@
 """Runs everything that can fail and ends with one line: N passed, N failed, N skipped.
 
     run_tests.py tests BIN_DIR     every *_tests program in a folder (GoogleTest)
-    run_tests.py fuzz BIN_DIR      every *_fuzz program, 60 seconds each, two at a time
+    run_tests.py fuzz BIN_DIR      every *_fuzz program, 30 seconds each, two at a time
     run_tests.py interop           tuned checkpoints in the libraries that own their formats (scripts/interop)
     run_tests.py library           installs the optimizers, builds and runs examples/ against them
     run_tests.py cuda              compiles the CUDA kernels, where nvcc is (nothing is run on a device)
@@ -26,7 +26,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COUNTS = ROOT / "build/test-counts"
-FUZZ_SECONDS = int(os.environ.get("QZO_FUZZ_SECONDS", "60"))
+FUZZ_SECONDS = int(os.environ.get("QZO_FUZZ_SECONDS", "30"))
 
 
 def record(name: str, passed: int, failed: int, skipped: int) -> int:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set-up, builds and every test: unit and integration tests (release), tuned checkpoints in other libraries, unit tests
-# under ASan and UBSan, fuzzers for a minute each, layers, sizes, formatting. Ends with: N passed, N failed, N skipped.
+# under ASan and UBSan, fuzzers for half a minute each, layers, sizes, formatting. Ends with: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 stage() { printf '\n== %s (%s min)\n' "$*" "$((SECONDS / 60))"; }
