@@ -216,34 +216,34 @@ class Piece {
     float* sums = scratch_.sums.data() + column;
     float* y = problem_.y + row * problem_.ldy + target;
     const bool from_y = first && !starts_;
-    kernel_.multiply(
-        {.x = problem_.x + row * layout_.bytes,
-         .row_bytes = layout_.bytes,
-         .rows = rows,
-         .activations = block(b).begin * layout_.element,
-         .low = layout_.low + block(b).begin * layout_.element,
-         .scales = layout_.scales + block(b).first_chunk * 4,
-         .sums = layout_.sums + block(b).first_chunk * 4,
-         .ahead = kRowBlock * layout_.bytes + (block(b).end - block(b).begin) * layout_.element * column / width_,
-         .ahead_shift = std::countr_zero(static_cast<std::uint64_t>(width_ / kernel_.width)),
-         .panel = panel(b, column),
-         .length = plan_.length + block(b).first_chunk,
-         .chunks = block(b).chunks,
-         .weight_scales = scratch_.scales[sign].data() + scales,
-         .weight_offsets = shift_ == Shift::kOffsets ? scratch_.offsets[sign].data() + scales : nullptr,
-         .constant_shift = shift_ == Shift::kConstant,
-         .inputs_in_16_bits = inputs_in_16_bits(problem_.weight),
-         .byte_codes = has_byte_codes(problem_.weight),
-         .from = first && starts_ ? nullptr
-                 : from_y         ? y
-                                  : sums,
-         .from_stride = from_y ? problem_.ldy : kPieceColumns,
-         .y = last ? y : sums,
-         .ldy = last ? problem_.ldy : kPieceColumns,
-         .columns = width_at(column),
-         .claimed = first ? y : nullptr,
-         .claimed_stride = problem_.ldy,
-         .bias = add_bias ? bias.data() : nullptr});
+    kernel_.multiply({.x = problem_.x + row * layout_.bytes,
+                      .row_bytes = layout_.bytes,
+                      .rows = rows,
+                      .activations = block(b).begin * layout_.element,
+                      .low = layout_.low + block(b).begin * layout_.element,
+                      .scales = layout_.scales + block(b).first_chunk * 4,
+                      .sums = layout_.sums + block(b).first_chunk * 4,
+                      .ahead = kRowBlock * layout_.bytes,
+                      .share = (block(b).end - block(b).begin) * layout_.element * column / width_,
+                      .log2_shares = std::countr_zero(static_cast<std::uint64_t>(width_ / kernel_.width)),
+                      .panel = panel(b, column),
+                      .length = plan_.length + block(b).first_chunk,
+                      .chunks = block(b).chunks,
+                      .weight_scales = scratch_.scales[sign].data() + scales,
+                      .weight_offsets = shift_ == Shift::kOffsets ? scratch_.offsets[sign].data() + scales : nullptr,
+                      .constant_shift = shift_ == Shift::kConstant,
+                      .inputs_in_16_bits = inputs_in_16_bits(problem_.weight),
+                      .byte_codes = has_byte_codes(problem_.weight),
+                      .from = first && starts_ ? nullptr
+                              : from_y         ? y
+                                               : sums,
+                      .from_stride = from_y ? problem_.ldy : kPieceColumns,
+                      .y = last ? y : sums,
+                      .ldy = last ? problem_.ldy : kPieceColumns,
+                      .columns = width_at(column),
+                      .claimed = first ? y : nullptr,
+                      .claimed_stride = problem_.ldy,
+                      .bias = add_bias ? bias.data() : nullptr});
   }
 
   const LateProblem& problem_;

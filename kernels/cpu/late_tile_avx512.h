@@ -45,11 +45,17 @@ inline void tile_rows(const LateTile& tile, std::int64_t row) {
     sum[r][0] = _mm512_maskz_loadu_ps(columns0, from);
     sum[r][1] = _mm512_maskz_loadu_ps(columns1, from + 16);
   }
+  for (unsigned r = 0; tile.share == 0 && r < R; ++r) {
+    const std::byte* ahead = x + r * tile.row_bytes + tile.ahead;
+    _mm_prefetch(reinterpret_cast<const char*>(ahead + tile.scales), _MM_HINT_T1);
+    _mm_prefetch(reinterpret_cast<const char*>(ahead + tile.sums), _MM_HINT_T1);
+  }
   const auto* panel = static_cast<const std::byte*>(tile.panel);
   std::int64_t k = 0;
   for (std::int64_t c = 0; c < tile.chunks; ++c) {
     const std::int64_t length = tile.length[c];
-    const std::byte* ahead = x + tile.activations + tile.ahead + (k * Dot::kPanelBytes >> tile.ahead_shift);
+    const std::byte* ahead =
+        x + tile.ahead + tile.activations + tile.share + (k * Dot::kPanelBytes >> tile.log2_shares);
 #pragma GCC unroll 8
     for (unsigned r = 0; r < R; ++r)
       _mm_prefetch(reinterpret_cast<const char*>(ahead + r * tile.row_bytes), _MM_HINT_T1);

@@ -68,10 +68,11 @@ struct LateTile {
   std::int64_t row_bytes;
   std::int64_t rows;
   std::int64_t activations, low, scales, sums;  // byte offsets of the block's parts in a row
-  // What the panels of a piece fetch into L2 together, a share each: the block's activations of the row `ahead` bytes
-  // on.
+  // What is fetched into L2 for later: the block's parts of the row `ahead` bytes on, the activations by the panels of
+  // a piece together, each the share that begins at `share`.
   std::int64_t ahead;
-  int ahead_shift;  // log2 of the number of shares
+  std::int64_t share;
+  int log2_shares;
   const void* panel;
   const std::int32_t* length;  // of each chunk
   std::int64_t chunks;
