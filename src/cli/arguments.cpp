@@ -61,8 +61,8 @@ std::optional<EvalArguments> parse_eval(int argc, const char* const* argv) {
   split->capture_default_str();
   auto* text_option = app.add_option("--text", text, "A text of your own, for prompts with one field");
   repeated(app, "--field", out.fields, "NAME=VALUE, an example of your own; may be repeated");
-  app.add_option("--json", out.json, "Write the metrics to this file");
-  app.add_option("--predictions", out.predictions, "Write line, label and scores of each example to this CSV file");
+  output_file(app, "--json", out.json, "Write the metrics to this file");
+  output_file(app, "--predictions", out.predictions, "Write line, label and scores of each example to this CSV file");
   app.add_flag("--quiet", out.quiet, "No progress");
   if (!parse(app, argc, argv)) return std::nullopt;
   if (text_option->count() > 0) out.text = text;
@@ -105,8 +105,8 @@ std::optional<ReplayArguments> parse_replay(int argc, const char* const* argv) {
   auto* step_option =
       app.add_option("--step", step, "Replay this many steps; default: up to the best checkpoint of the run");
   app.add_flag("--verify", out.verify, "Compare OUT with RUN/model byte for byte; exit 1 if they differ");
-  app.add_option("--trajectory", out.trajectory,
-                 "Also write the run as a trajectory file (12 bytes a step) with a .json beside it");
+  output_file(app, "--trajectory", out.trajectory,
+              "Also write the run as a trajectory file (12 bytes a step) with a .json beside it");
   app.add_option("--config", out.config, "Recipe that says what was trained, for a trajectory without its .json");
   if (!parse(app, argc, argv)) return std::nullopt;
   if (step_option->count() > 0) out.step = step;

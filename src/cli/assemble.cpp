@@ -87,7 +87,8 @@ objectives::ObjectiveOptions training_options(const config::RunConfig& config) {
   return options;
 }
 
-LoadedModel load_model(const std::filesystem::path& path, const quant::LoadOptions& options) {
+LoadedModel load_model(const std::filesystem::path& path, const quant::LoadOptions& options,
+                       const LoadProgress& progress) {
   const std::filesystem::path place = find_checkpoint(path);
   if (is_adapter(place)) return load_with_adapter(place, options);
   LoadedModel out;
@@ -96,6 +97,7 @@ LoadedModel load_model(const std::filesystem::path& path, const quant::LoadOptio
   out.metadata_bytes = growth_since(before);
   models::ModelLoadOptions load_options;
   load_options.quant = options;
+  load_options.progress = progress;
   out.model = models::load_causal_lm(*out.checkpoint, load_options);
   return out;
 }
@@ -129,7 +131,7 @@ std::string trained_formats(models::CausalLm& model) {
   return out;
 }
 
-Assembly assemble(config::LoadedConfig config) {
+Assembly assemble(config::LoadedConfig config, const LoadProgress& progress) {
   Assembly out;
   out.config = std::move(config);
   config::check_files(out.config);
@@ -138,7 +140,7 @@ Assembly assemble(config::LoadedConfig config) {
   Stages stages;
   stages.run([&] { out.task = make_task(values.task); });
   stages.run([&] {
-    out.base = load_model(values.model.path, quant_options(values));
+    out.base = load_model(values.model.path, quant_options(values), progress);
     const std::uint64_t before = core::resident_bytes();
     out.tokenizer = load_tokenizer(*out.base.checkpoint, *out.base.model);
     out.measured.vocabulary = out.base.metadata_bytes + growth_since(before);

@@ -23,7 +23,7 @@ void precision_option(CLI::App& app, BenchArguments& out) {
 }
 
 void common_options(CLI::App& app, BenchArguments& out) {
-  app.add_option("--json", out.json, "Write the results to this file");
+  output_file(app, "--json", out.json, "Write the results to this file");
   app.add_flag("--any-load", out.any_load, "Measure although other programs keep the machine busy");
 }
 

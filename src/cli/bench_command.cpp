@@ -6,7 +6,9 @@
 
 #include "qzo/cli/commands.h"
 #include "qzo/cli/environment.h"
+#include "qzo/cli/progress.h"
 #include "qzo/cli/table.h"
+#include "qzo/core/error.h"
 #include "qzo/core/fs.h"
 #include "qzo/core/text.h"
 #include "qzo/ops/threads.h"
@@ -93,7 +95,13 @@ core::ExitCode bench_command(int argc, const char* const* argv) {
   } else {
     config::LoadedConfig config = config::load_config(arguments->config, arguments->overrides);
     ops::configure_threads(config.values.model.threads);
-    Assembly assembly = assemble(std::move(config));
+    ProgressReporter reporter(std::cerr, progress_style(false, false), terminal_columns());
+    Assembly assembly = assemble(std::move(config), loading_progress(reporter));
+    if (assembly.config.values.method.first_order()) {
+      throw core::UserError(text(arguments->config.string(), ": method.name is ",
+                                 core::quoted(assembly.config.values.method.name),
+                                 ", expected \"qzo\": only steps of that method, and its d, are measured here"));
+    }
     refuse_a_busy_machine(*arguments);
     result = arguments->benchmark == Benchmark::kStep ? bench_step(*arguments, &assembly)
                                                       : bench_fidelity(*arguments, assembly);

@@ -146,7 +146,8 @@ ExitCode eval_command(int argc, const char* const* argv) {
   ops::configure_threads(config.values.model.threads);
   const fs::path checkpoint = find_checkpoint(arguments->model);
   const tasks::ClassificationTask task = make_task(config.values.task);
-  const LoadedModel loaded = load_model(checkpoint, quant_options(config.values));
+  ProgressReporter reporter(std::cerr, progress_style(arguments->quiet, false), terminal_columns());
+  const LoadedModel loaded = load_model(checkpoint, quant_options(config.values), loading_progress(reporter));
   const auto tokenizer = load_tokenizer(*loaded.checkpoint, *loaded.model);
   objectives::Classification objective(*loaded.model, evaluation_options(config.values));
   const tasks::EncodeOptions options = encode_options(config.values, *loaded.checkpoint, *tokenizer);

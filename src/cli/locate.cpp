@@ -29,7 +29,9 @@ bool is_run_folder(const fs::path& path) {
 }
 
 fs::path find_checkpoint(const fs::path& path) {
-  if (!fs::exists(path)) throw core::UserError(core::text("there is no ", path.string()));
+  if (!fs::exists(path))
+    throw core::UserError(
+        core::text("there is no ", path.string(), ", expected a GGUF file, a Hugging Face folder or a run folder"));
   fs::path place = path;
   if (is_run_folder(path)) {
     place = core::RunFolder{path}.model();

@@ -106,6 +106,15 @@ void ProgressReporter::on_evaluation_progress(std::uint64_t steps_done, double s
   show_status(text("step ", steps_done, "  scoring the dev set: ", percent(share, 0)));
 }
 
+std::function<void(std::int64_t done, std::int64_t total)> loading_progress(ProgressReporter& reporter,
+                                                                            std::chrono::milliseconds after) {
+  return [&reporter, from = std::chrono::steady_clock::now() + after](std::int64_t done, std::int64_t total) {
+    if (std::chrono::steady_clock::now() < from) return;
+    const double share = static_cast<double>(done) / static_cast<double>(total);
+    reporter.show_status(done == total ? "" : "loading weights: " + percent(share, 0));
+  };
+}
+
 void ProgressReporter::show_status(std::string line) {
   if (style_ != ProgressStyle::kTerminal) return;
   // Cut between characters, one column short of the edge so that the terminal does not wrap.

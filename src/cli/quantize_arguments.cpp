@@ -77,7 +77,7 @@ std::optional<QuantizeArguments> parse_quantize(int argc, const char* const* arg
   app.add_option("--threads", out.threads, "0: as many as the process may use")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
-  app.add_option("--json", out.json, "Write what was done and measured to this file");
+  output_file(app, "--json", out.json, "Write what was done and measured to this file");
   app.add_flag("--quiet", out.quiet, "No progress");
   if (!parse(app, argc, argv)) return std::nullopt;
   check_combination(app, out);

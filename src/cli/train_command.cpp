@@ -152,10 +152,9 @@ Trained train_by_gradients(Assembly& assembly, std::uint64_t runtime_bytes, trai
   return {train::run(method, loop_settings(assembly), run, resume, reporter), memory.total()};
 }
 
-ExitCode train(const TrainArguments& arguments, Assembly& assembly, std::uint64_t runtime_bytes) {
+ExitCode train(const TrainArguments& arguments, Assembly& assembly, std::uint64_t runtime_bytes,
+               ProgressReporter& reporter) {
   const core::RunFolder run{assembly.config.values.output.dir};
-  ProgressReporter reporter(arguments.json ? std::cout : std::cerr, progress_style(arguments.quiet, arguments.json),
-                            terminal_columns());
   const auto resume = arguments.resume.empty() ? train::Resume::kNo : train::Resume::kAuto;
   const bool by_gradients = assembly.config.values.method.first_order();
   const auto [result, planned] = by_gradients ? train_by_gradients(assembly, runtime_bytes, resume, reporter)
@@ -183,7 +182,9 @@ ExitCode train_command(int argc, const char* const* argv) {
   config::LoadedConfig config = read_config(*arguments);
   refuse_existing_run(*arguments, config.values.output.dir);
   ops::configure_threads(config.values.model.threads);
-  Assembly assembly = assemble(std::move(config));
+  ProgressReporter reporter(arguments->json ? std::cout : std::cerr, progress_style(arguments->quiet, arguments->json),
+                            terminal_columns());
+  Assembly assembly = assemble(std::move(config), loading_progress(reporter));
   if (!arguments->resume.empty()) {
     take_precision_of(core::RunFolder{assembly.config.values.output.dir}, assembly.config);
     refuse_changed_settings(core::RunFolder{assembly.config.values.output.dir}, assembly.config.values);
@@ -192,7 +193,7 @@ ExitCode train_command(int argc, const char* const* argv) {
     std::cout << dry_run_text(assembly, runtime_bytes);
     return ExitCode::kDone;
   }
-  return train(*arguments, assembly, runtime_bytes);
+  return train(*arguments, assembly, runtime_bytes, reporter);
 }
 
 }  // namespace qzo::cli

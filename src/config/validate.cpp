@@ -153,7 +153,7 @@ class Rulebook {
   void candidates(const TaskConfig& task) {
     if (task.candidates.size() < 2) {
       problems_.push_back(text("task.candidates holds ", task.candidates.size(),
-                               " answers, expected at least 2. State one ", "answer per label."));
+                               " answer(s), expected at least 2. State one ", "answer per label."));
     }
     if (!task.labels.empty() && task.labels.size() != task.candidates.size()) {
       problems_.push_back(text("task.labels holds ", task.labels.size(), " values, but task.candidates ",

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -24,9 +25,12 @@ struct LoadedModel {
   std::unique_ptr<models::TrainableLm> adapters;  // that were read with it; null: none
   std::uint64_t metadata_bytes = 0;               // resident growth while the checkpoint was opened
 };
+// Weights loaded, of how many.
+using LoadProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 // Opens, loads and validates every weight; nothing is marked for training yet. `path` as for find_checkpoint; a
 // folder with an adapter (adapter_config.json, PEFT's layout) gives its base with the adapter on it.
-LoadedModel load_model(const std::filesystem::path& path, const quant::LoadOptions& options);
+LoadedModel load_model(const std::filesystem::path& path, const quant::LoadOptions& options,
+                       const LoadProgress& progress = {});
 
 // Whether the checkpoint brings a tokenizer at all, usable or not.
 bool has_tokenizer(const io::Checkpoint& checkpoint);
@@ -50,7 +54,7 @@ struct Assembly {
 
 // Everything short of a step; marks what is trained. Model, settings and data are looked at even if one of them fails:
 // one UserError reports all of it.
-Assembly assemble(config::LoadedConfig config);
+Assembly assemble(config::LoadedConfig config, const LoadProgress& progress = {});
 
 // The formats of what is trained: "gptq", or "q4_0, q4_1" if there are several.
 std::string trained_formats(models::CausalLm& model);

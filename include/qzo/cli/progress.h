@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <ostream>
 #include <string>
 
@@ -42,6 +43,11 @@ class ProgressReporter final : public train::Reporter {
   bool line_shown_ = false;
   std::chrono::steady_clock::time_point next_line_ = {};
 };
+
+// A callback that says on the reporter's line how far loading is, once it has taken as long as `after`, and clears it
+// at the end. `reporter` must outlive it.
+std::function<void(std::int64_t done, std::int64_t total)> loading_progress(
+    ProgressReporter& reporter, std::chrono::milliseconds after = std::chrono::seconds(1));
 
 // "step 120/300  loss 0.612  d -1.2  ..."; `memory` = resident bytes.
 std::string step_line(const train::StepProgress& progress, std::uint64_t memory);

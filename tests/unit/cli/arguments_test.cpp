@@ -50,7 +50,13 @@ TEST(TrainArguments, wrong_usage) {
             std::string::npos);
   EXPECT_EQ(error_of(qzo::cli::parse_train, {"--resume", "runs/a"}), "");
   EXPECT_NE(error_of(qzo::cli::parse_train, {"--resume", "auto"}), "");
-  EXPECT_NE(error_of(qzo::cli::parse_train, {"--config", "a", "stray"}), "");
+  EXPECT_NE(error_of(qzo::cli::parse_train, {"a.json"}).find("a recipe is given as --config FILE"), std::string::npos);
+}
+
+TEST(EvalArguments, outputs_need_a_folder_before_anything_is_scored) {
+  EXPECT_NE(error_of(qzo::cli::parse_eval, {"--model", "m", "--json", "nowhere/a.json"}).find("there is no folder"),
+            std::string::npos);
+  EXPECT_EQ(error_of(qzo::cli::parse_eval, {"--model", "m", "--json", "a.json"}), "");
 }
 
 TEST(EvalArguments, split_or_own_example) {

@@ -120,6 +120,19 @@ TEST(Progress, a_terminal_gets_one_line_that_is_cut_to_its_width_and_cleared) {
                            "\x1b[K\r\x1b[Khello\n\rstep 10/10  loss 0." + "\x1b[K\r\x1b[K");
 }
 
+TEST(Progress, loading_is_shown_once_it_takes_long) {
+  std::ostringstream out;
+  ProgressReporter reporter(out, ProgressStyle::kTerminal, 80);
+  const auto later = loading_progress(reporter, std::chrono::hours(1));
+  later(1, 4);
+  later(4, 4);
+  EXPECT_EQ(out.str(), "");
+  const auto at_once = loading_progress(reporter, std::chrono::milliseconds(0));
+  at_once(1, 4);
+  at_once(4, 4);
+  EXPECT_EQ(out.str(), "\rloading weights: 25 %\x1b[K\r\x1b[K");
+}
+
 TEST(Progress, quiet_says_nothing_and_json_says_everything) {
   std::ostringstream quiet, json;
   for (auto [stream, style] : {std::pair{&quiet, ProgressStyle::kQuiet}, std::pair{&json, ProgressStyle::kJson}}) {
