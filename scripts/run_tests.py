@@ -90,13 +90,15 @@ def run_gtests(folder: pathlib.Path) -> int:
 
 
 def seeds_for(name: str, corpus: pathlib.Path) -> None:
-    tiny = ROOT / "tests/data/tiny"
+    tiny, made = ROOT / "tests/data/tiny", ROOT / "tests/data/fuzz"
     chosen = {
         "gguf_fuzz": [tiny / "tiny.gguf"],
         "safetensors_fuzz": [tiny / "gptq/model.safetensors"],
-        "tokenizer_json_fuzz": [tiny / "gptq/tokenizer.json"],
+        "tokenizer_json_fuzz": [tiny / "gptq/tokenizer.json", *sorted(made.glob("*.tokenizer.json"))],
+        "tokenizer_model_fuzz": sorted(made.glob("*.model")),
+        "chat_template_fuzz": sorted(made.glob("*.jinja")),
         "config_fuzz": sorted((ROOT / "configs").glob("*.json")),
-        "weight_fuzz": sorted((ROOT / "tests/data/fuzz").glob("*.safetensors")),
+        "weight_fuzz": [*sorted(made.glob("*.safetensors")), *sorted(made.glob("*.layer"))],
         "journal_fuzz": sorted((ROOT / "tests/data").glob("**/journal.bin")),
     }.get(name, [])
     corpus.mkdir(parents=True, exist_ok=True)
