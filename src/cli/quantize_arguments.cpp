@@ -29,6 +29,11 @@ void calibration_options(CLI::App& app, QuantizeArguments& out) {
       ->check(CLI::Range(2, 1 << 20))
       ->needs(calibration)
       ->capture_default_str();
+  app.add_option("--first-token", out.first_token,
+                 "Tokens that the first of a piece counts for, since all later ones attend to it; 1: as published")
+      ->check(CLI::Range(1.0, 1e6))
+      ->needs(calibration)
+      ->capture_default_str();
   app.add_option("--damp", out.damp, "Share of the mean of the hessian's diagonal that is added to it")
       ->check(CLI::Range(1e-8, 1e3))
       ->needs(calibration)

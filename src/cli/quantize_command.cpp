@@ -101,6 +101,7 @@ core::Json result_json(const QuantizeArguments& arguments, const Result& result)
     json["calibration"] = {{"text", arguments.calibration.string()},
                            {"samples", result.samples},
                            {"sample_length", arguments.sample_length},
+                           {"first_token", arguments.first_token},
                            {"damp", arguments.damp},
                            {"act_order", arguments.act_order}};
     json["output_error"] = report.output_error;
@@ -149,6 +150,7 @@ core::ExitCode quantize_command(int argc, const char* const* argv) {
   Result result;
   quantize::Options options;
   options.requantize = arguments->requantize;
+  options.first_token = arguments->first_token;
   std::vector<std::int32_t> text_to_score;
   if (!arguments->calibration.empty() || !arguments->perplexity.empty()) {
     const auto tokenizer = load_tokenizer(*source.checkpoint, *source.model);

@@ -39,6 +39,12 @@ Samples embedded(models::LayerWalk& walk, const std::vector<std::vector<std::int
   return samples;
 }
 
+at::Tensor first_rows(const models::PackedBatch& batch) {
+  std::vector<std::int64_t> rows;
+  for (const models::Segment& segment : batch.segments) rows.push_back(segment.begin);
+  return at::tensor(rows);
+}
+
 bool is_transposed(const io::Checkpoint& source, const quant::PackedWeight& weight) {
   const io::TensorEntry* entry = source.tensors.find(weight.name + ".weight");
   return weight.format == "dense" && entry != nullptr &&
@@ -126,8 +132,12 @@ class Job {
     if (!calibrated()) return {};
     show(linear.weight.name);
     Hessian hessian(linear.weight.codes.in);
-    for (std::size_t i = 0; i < samples_.states.size(); ++i)
-      hessian.add(input_of(samples_.states[i], samples_.batches[i]));
+    for (std::size_t i = 0; i < samples_.states.size(); ++i) {
+      const at::Tensor x = input_of(samples_.states[i], samples_.batches[i]);
+      hessian.add(x);
+      if (options_.first_token > 1)
+        hessian.add(x.index_select(0, first_rows(samples_.batches[i])), options_.first_token - 1);
+    }
     return std::move(hessian).mean();
   }
 

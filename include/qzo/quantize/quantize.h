@@ -24,6 +24,10 @@ struct Options {
   // Token sequences that show what enters the layers; empty: round to nearest. Every layer sees what the quantized
   // layers before it make of them.
   std::vector<std::vector<std::int32_t>> samples;
+  // How many tokens the first one of each sample counts for, at least 1. All later tokens of a sample attend to it, in
+  // most layers more than to any other (attention sink, arXiv 2309.17453): as one of hundreds its error would be
+  // traded for theirs, and comes back in each of them.
+  double first_token = 1;
   // Take the dequantized weights of a quantized source for dense ones. Otherwise such a source is a UserError.
   bool requantize = false;
   std::function<void(const Progress&)> progress = {};

@@ -158,6 +158,29 @@ TEST_F(Quantize, calibration_lowers_the_error_of_the_whole_model) {
   EXPECT_LT(error(true), 0.7 * error(false));
 }
 
+// A first token that counts a thousand times keeps more of what it was, all the way through the model.
+TEST_F(Quantize, first_tokens_count_for_more) {
+  models::PackedBatch batch;
+  for (const auto& sample : samples()) {
+    batch.scored.push_back(batch.rows());
+    batch.add(sample);
+  }
+  const auto hidden = [&](const fs::path& path) {
+    Model model(path);
+    return model.model->forward(batch, {.scales = {.rounded = true}}).clone();
+  };
+  const at::Tensor truth = hidden(dense());
+  const auto error = [&](double first_token) {
+    Model model(dense());
+    quantize(model.checkpoint, *model.model, *make_gptq_target({.bits = 3, .group_size = 32}),
+             {.samples = samples(), .first_token = first_token}, out());
+    const double sum = at::square(hidden(out()) - truth).sum().item<double>();
+    fs::remove_all(out());
+    return sum;
+  };
+  EXPECT_LT(error(1000), 0.7 * error(1));
+}
+
 TEST_F(Quantize, nf4_folder) {
   check(dense(), make_nf4_target(), {});
   EXPECT_FALSE(fs::exists(out() / "quantize_config.json"));

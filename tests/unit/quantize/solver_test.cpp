@@ -119,6 +119,17 @@ TEST(Hessian, is_the_mean_of_products) {
   }
 }
 
+TEST(Hessian, rows_count_as_often_as_they_are_said_to) {
+  at::manual_seed(9);
+  const at::Tensor x = at::randn({5, 40});
+  Hessian often(40), weighted(40);
+  for (int i = 0; i < 3; ++i) often.add(x);
+  often.add(x * 2);
+  weighted.add(x, 3);
+  weighted.add(x * 2);
+  EXPECT_TRUE(at::allclose(std::move(often).mean(), std::move(weighted).mean(), 1e-5, 1e-6));
+}
+
 TEST(RelativeError, counts_outputs_or_weights) {
   const Problem given = problem(8);
   const at::Tensor half = given.weight / 2;
