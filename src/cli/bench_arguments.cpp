@@ -61,6 +61,9 @@ std::optional<BenchArguments> parse_bench(int argc, const char* const* argv) {
   kernels->add_option("--repeats", out.repeats, "Measurements of each; medians are reported")
       ->check(CLI::Range(1, 999));
   repeated(*kernels, "--format", out.formats, "Only this one; may be repeated")->check(CLI::IsMember(kernel_formats()));
+  kernels->add_option("--matrix", out.matrix, "OUTPUTS INPUTS of the only weight measured; default: seven shapes")
+      ->expected(2)
+      ->check(CLI::Range(256, 1 << 17));
   kernels->add_flag("--quick", out.quick, "Three shapes, one thread count: under a minute");
   auto* step = app.add_subcommand("step", "Seconds of a training step by part");
   step->add_option("--repeats", out.repeats, "Steps measured; medians are reported")->check(CLI::Range(1, 999));

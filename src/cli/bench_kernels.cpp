@@ -53,6 +53,7 @@ constexpr Format kFormats[] = {{"q4_1", kernels::Layout::kQ4_1, 32, 160, 32, tru
                                {"hqq axis 0", kernels::Layout::kHqq4Axis0, 64, 128, 8, false},
                                {"q5_0", kernels::Layout::kQ5_0, 32, 176, 32, false},
                                {"q5_1", kernels::Layout::kQ5_1, 32, 192, 32, false},
+                               {"q8_0", kernels::Layout::kQ8_0, 32, 272, 32, false},
                                {"q4_k", kernels::Layout::kQ4_K, 32, 144, 256, false},
                                {"q5_k", kernels::Layout::kQ5_K, 32, 176, 256, false},
                                {"q6_k", kernels::Layout::kQ6_K, 16, 210, 256, false},
@@ -144,6 +145,7 @@ class Bench {
     std::cout << peaks.text() << "\n";
     std::vector<Shape> shapes = {{576, 576}, {1536, 576}, {576, 1536}, {2048, 2048}, {5632, 2048}};
     if (!arguments_.quick) shapes.insert(shapes.end(), {{5120, 5120}, {13824, 5120}});
+    if (!arguments_.matrix.empty()) shapes = {{arguments_.matrix[0], arguments_.matrix[1]}};
     Table table({"weight", "threads", "precision", "GFLOP/s", "spread", "/ dense bf16", "/ dense fp32", "of peak"});
     for (const Shape shape : shapes) measure_shape(shape, peaks, table);
     std::cout << table.str() << std::flush;

@@ -22,6 +22,7 @@ struct BenchArguments {
   std::int64_t sequences = 16, tokens = 32;
   std::vector<std::string> precisions;  // empty: all
   std::vector<std::string> formats;     // kernels; empty: all, or the usual ones if quick
+  std::vector<std::int64_t> matrix;     // kernels: outputs and inputs of the only one; empty: seven
   std::vector<std::string> optimizers;  // optim; empty: all
   std::vector<int> params, threads;     // optim: millions; empty: 25 and 500, 1 and all
   int repeats = 7;
