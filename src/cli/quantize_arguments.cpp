@@ -1,5 +1,7 @@
 #include "qzo/cli/quantize_arguments.h"
 
+#include <algorithm>
+
 #include "qzo/core/error.h"
 #include "qzo/core/text.h"
 
@@ -30,10 +32,10 @@ void calibration_options(CLI::App& app, QuantizeArguments& out) {
       ->needs(calibration)
       ->capture_default_str();
   app.add_option("--first-token", out.first_token,
-                 "Tokens that the first of a piece counts for, since all later ones attend to it; 1: as published")
+                 "Tokens that the first of a piece counts for, since all later ones attend to it; 1: as published "
+                 "(default: a fifth of --sample-length)")
       ->check(CLI::Range(1.0, 1e6))
-      ->needs(calibration)
-      ->capture_default_str();
+      ->needs(calibration);
   app.add_option("--damp", out.damp, "Share of the mean of the hessian's diagonal that is added to it")
       ->check(CLI::Range(1e-8, 1e3))
       ->needs(calibration)
@@ -86,6 +88,7 @@ std::optional<QuantizeArguments> parse_quantize(int argc, const char* const* arg
   app.add_flag("--quiet", out.quiet, "No progress");
   if (!parse(app, argc, argv)) return std::nullopt;
   check_combination(app, out);
+  if (out.first_token == 0) out.first_token = std::max(1.0, static_cast<double>(out.sample_length) / 5);
   return out;
 }
 

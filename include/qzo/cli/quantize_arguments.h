@@ -16,7 +16,8 @@ struct QuantizeArguments {
   bool asymmetric = false;
   std::filesystem::path calibration;  // empty: round to nearest
   std::int64_t samples = 128, sample_length = 512;
-  double first_token = 100, damp = 0.01;
+  double first_token = 0;  // parsed: at least 1; default a fifth of sample_length
+  double damp = 0.01;
   bool act_order = false;
   bool requantize = false;
   std::filesystem::path perplexity;  // measured before and after; empty: not
