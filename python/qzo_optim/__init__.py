@@ -10,15 +10,16 @@ __all__ = ["AdamW4bit", "AdamW8bit"]
 
 
 class _AdamW(torch.optim.Optimizer):
-    """states: how moments of tensors with more than `threshold` elements are kept; smaller ones are fp32. A step whose
-    gradients hold a NaN or an infinity changes nothing and is counted in `skipped_steps`. bfloat16 weights are rounded
-    stochastically from `seed`, or to nearest."""
+    """states: how moments of tensors with more than `threshold` elements are kept; smaller ones are fp32. Gradients have to
+    be finite, as for torch's optimizers (GradScaler sees to that); with `skip_nonfinite` a step whose gradients hold a NaN
+    or an infinity changes nothing and is counted in `skipped_steps`, for one more pass over them. bfloat16 weights are
+    rounded stochastically from `seed`, or to nearest."""
 
-    def __init__(self, params, states, lr, betas, eps, weight_decay, threshold, stochastic_rounding, seed):
+    def __init__(self, params, states, lr, betas, eps, weight_decay, threshold, skip_nonfinite, stochastic_rounding, seed):
         if not (lr >= 0 and eps >= 0 and weight_decay >= 0 and all(0 <= beta < 1 for beta in betas)):
             raise ValueError(f"lr {lr}, eps {eps}, weight_decay {weight_decay} must not be negative and betas {betas} lie in [0, 1)")
         self._states, self._threshold, self._stochastic, self._seed = states, threshold, stochastic_rounding, seed
-        self.skipped_steps = 0
+        self._skip_nonfinite, self.skipped_steps = skip_nonfinite, 0
         super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
 
     def _state(self, p):
@@ -41,7 +42,7 @@ class _AdamW(torch.optim.Optimizer):
         gradients = {p: p.grad.contiguous() for p in every if p.grad is not None}
         if not gradients:
             return loss
-        if not torch.ops.qzo.gradients_finite(list(gradients.values())):
+        if self._skip_nonfinite and not torch.ops.qzo.gradients_finite(list(gradients.values())):
             self.skipped_steps += 1
             return loss
         for group in self.param_groups:
@@ -75,11 +76,12 @@ class AdamW4bit(_AdamW):
     """rank1: second moments with a scale for each row and column (the paper's choice), otherwise for each 128 elements."""
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, *, rank1=True, threshold=4096,
-                 stochastic_rounding=True, seed=0):
-        super().__init__(params, "4bit_rank1" if rank1 else "4bit_block", lr, betas, eps, weight_decay, threshold, stochastic_rounding, seed)
+                 skip_nonfinite=False, stochastic_rounding=True, seed=0):
+        super().__init__(params, "4bit_rank1" if rank1 else "4bit_block", lr, betas, eps, weight_decay, threshold, skip_nonfinite,
+                         stochastic_rounding, seed)
 
 
 class AdamW8bit(_AdamW):
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, *, threshold=4096,
-                 stochastic_rounding=True, seed=0):
-        super().__init__(params, "8bit", lr, betas, eps, weight_decay, threshold, stochastic_rounding, seed)
+                 skip_nonfinite=False, stochastic_rounding=True, seed=0):
+        super().__init__(params, "8bit", lr, betas, eps, weight_decay, threshold, skip_nonfinite, stochastic_rounding, seed)

@@ -25,6 +25,9 @@ std::optional<TrainArguments> parse_train(int argc, const char* const* argv) {
   app.add_flag("--dry-run", out.dry_run, "Check everything, show settings, samples and memory; take no step");
   app.add_flag("--quiet", out.quiet, "Only the result and errors");
   app.add_flag("--json", out.json, "Events as JSON Lines on stdout");
+  app.add_flag(
+      "--no-held-out", out.no_held_out,
+      "Do not score base and tuned checkpoint on the test file when all steps are done (qzo-eval does it later)");
   app.add_flag("--schema", out.schema, "Print the JSON Schema of recipes");
   auto* describe_option =
       app.add_option("--describe", describe, "Explain all keys, a group or one key")->expected(0, 1);

@@ -17,18 +17,18 @@ void add_row(Table& table, const std::string& name, const tasks::Metrics& metric
 }  // namespace
 
 std::string result_text(const train::LoopResult& result, std::uint64_t steps, std::uint64_t planned_memory,
-                        const HeldOut& held_out) {
+                        const HeldOut* held_out) {
   Table table({"", "n", "accuracy", "loss", "AUC"});
   add_row(table, "dev, before", result.zero_shot);
   add_row(table, text("dev, best (step ", result.best_step, ")"), result.best);
-  if (held_out.name != "dev") {
-    add_row(table, held_out.name + ", before", held_out.base);
-    add_row(table, held_out.name + ", tuned", held_out.tuned);
+  if (held_out != nullptr && held_out->name != "dev") {
+    add_row(table, held_out->name + ", before", held_out->base);
+    add_row(table, held_out->name + ", tuned", held_out->tuned);
   }
   std::string out = table.str();
-  if (held_out.base_at_tuned_threshold) {
-    out += text(held_out.name, ", before, with the threshold between the answers set on the training labels: ",
-                percent(*held_out.base_at_tuned_threshold), " (what removing label bias alone gives)\n");
+  if (held_out != nullptr && held_out->base_at_tuned_threshold) {
+    out += text(held_out->name, ", before, with the threshold between the answers set on the training labels: ",
+                percent(*held_out->base_at_tuned_threshold), " (what removing label bias alone gives)\n");
   }
   out += text(result.steps_done, " of ", steps, " steps, ", fixed(result.seconds_per_step, 3), " s each, ",
               result.skipped, " skipped; peak memory ", core::human_bytes(result.peak_memory), ", planned ",

@@ -165,10 +165,14 @@ ExitCode train(const TrainArguments& arguments, Assembly& assembly, std::uint64_
     return result.signal == SIGTERM ? ExitCode::kTerminated : ExitCode::kInterrupted;
   }
   const fs::path tuned = by_gradients ? result.model : exported_path(*assembly.base.checkpoint, result.model);
-  const HeldOut held_out = score_held_out(assembly, tuned, reporter);
-  core::write_file_atomically(run.root / "held_out.json", held_out_json(held_out).dump(2) + "\n");
+  std::optional<HeldOut> held_out;
+  if (!arguments.no_held_out) {
+    held_out = score_held_out(assembly, tuned, reporter);
+    core::write_file_atomically(run.root / "held_out.json", held_out_json(*held_out).dump(2) + "\n");
+  }
   std::ostream& out = arguments.json ? std::cerr : std::cout;
-  out << result_text(result, static_cast<std::uint64_t>(assembly.config.values.train.steps), planned, held_out)
+  out << result_text(result, static_cast<std::uint64_t>(assembly.config.values.train.steps), planned,
+                     held_out ? &*held_out : nullptr)
       << "tuned checkpoint: " << tuned.string() << "\ntry it: " << next_command(assembly, run.root) << "\n";
   return ExitCode::kDone;
 }

@@ -80,22 +80,29 @@ void Optimizer::add_state(Slot& slot, std::string key, const kernels::StateCodec
                            stochastic ? kernels::StateRounding::kStochastic : rounding);
 }
 
-bool Optimizer::step(bool gradients_checked) {
+void Optimizer::step() {
   std::vector<Slot*> active;
-  std::vector<kernels::ParameterView> views;
-  for (Slot& slot : slots_) {
-    if (slot.parameter.gradient == nullptr) continue;
-    active.push_back(&slot);
-    views.push_back(slot.view());
-  }
-  if (!gradients_checked && !kernels::gradients_finite(views)) {
-    ++skipped_;
-    return false;
-  }
+  for (Slot& slot : slots_)
+    if (slot.parameter.gradient != nullptr) active.push_back(&slot);
   ++steps_;
   QZO_CHECK(steps_ <= 0xFFFFFFFFU, "step ", steps_, " does not fit the noise key");
   for (Slot* slot : active) ++slot->steps;
   update(active, {rules_.stochastic_weights, {rules_.seed, static_cast<std::uint32_t>(steps_)}});
+}
+
+bool Optimizer::gradients_finite() const {
+  std::vector<kernels::ParameterView> views;
+  for (const Slot& slot : slots_)
+    if (slot.parameter.gradient != nullptr) views.push_back(slot.view());
+  return kernels::gradients_finite(views);
+}
+
+bool Optimizer::step_if_finite() {
+  if (!gradients_finite()) {
+    ++skipped_;
+    return false;
+  }
+  step();
   return true;
 }
 

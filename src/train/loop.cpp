@@ -36,7 +36,7 @@ void TrainingRun::note_failure(const core::Error& error) {
   const bool guard = error.code() == core::ExitCode::kGuard;
   try {
     event(guard ? "guard" : "error", error.what());
-    if (guard) write_result(folder_, state_, settings_, "stopped", error.what());
+    if (guard) write_result(folder_, state_, settings_, "stopped", error.what(), method_.content().optimizer);
   } catch (const core::EnvironmentError& second) {
     reporter_.on_message(text("The end of the run could not be noted: ", second.what()));
   }
@@ -54,12 +54,12 @@ LoopResult TrainingRun::run_to_end() {
                                     state_.steps_done, "; --resume auto goes on.");
     reporter_.on_message(reason);
     event("signal", reason);
-    write_result(folder_, state_, settings_, "interrupted", reason);
+    write_result(folder_, state_, settings_, "interrupted", reason, method_.content().optimizer);
     return result;
   }
   journal_.sync();
   export_best(state_.best_step);
-  write_result(folder_, state_, settings_, "done", "all steps done");
+  write_result(folder_, state_, settings_, "done", "all steps done", method_.content().optimizer);
   LoopResult result = make_result(state_);
   result.model = folder_.model();
   return result;

@@ -30,7 +30,7 @@ LoopResult make_result(const LoopState& state) {
 }
 
 void write_result(const core::RunFolder& folder, const LoopState& state, const LoopSettings& settings,
-                  const std::string& status, const std::string& reason) {
+                  const std::string& status, const std::string& reason, const optim::Optimizer* optimizer) {
   core::Json json;
   json["status"] = status;
   json["exit_reason"] = reason;
@@ -46,6 +46,11 @@ void write_result(const core::RunFolder& folder, const LoopState& state, const L
   json["total_tokens"] = state.tokens;
   json["seconds_per_step"] = state.seconds_per_step();
   json["peak_memory"] = core::peak_resident_bytes();
+  if (optimizer != nullptr) {
+    json["optimizer"] = {{"name", optimizer->name()},
+                         {"state_bytes", optimizer->state_bytes()},
+                         {"bytes_per_parameter", optimizer->bytes_per_parameter()}};
+  }
   core::write_file_atomically(folder.result(), json.dump(1) + "\n");
 }
 

@@ -13,9 +13,9 @@ namespace qzo::train {
 
 LoopResult make_result(const LoopState& state);
 
-// `status`: "done", "interrupted" or "stopped"; `reason`: a sentence.
+// `status`: "done", "interrupted" or "stopped"; `reason`: a sentence; `optimizer`: null if there is none.
 void write_result(const core::RunFolder& folder, const LoopState& state, const LoopSettings& settings,
-                  const std::string& status, const std::string& reason);
+                  const std::string& status, const std::string& reason, const optim::Optimizer* optimizer);
 
 // Of a run that has done all `steps`; nullopt otherwise, also if the file is absent or damaged (then the run is
 // finished once more).

@@ -17,6 +17,7 @@ struct TrainArguments {
   bool dry_run = false;
   bool quiet = false;
   bool json = false;
+  bool no_held_out = false;  // base and tuned checkpoint are not scored afterwards
   bool schema = false;
   std::optional<std::string> describe;  // "" = all keys
   std::string print_default;            // format, or ""

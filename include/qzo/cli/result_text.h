@@ -19,9 +19,10 @@ struct HeldOut {
   std::optional<double> base_at_tuned_threshold;
 };
 
-// `planned_memory`: total of the plan made before the run, shown beside the measured peak.
+// `planned_memory`: total of the plan made before the run, shown beside the measured peak. `held_out`: null if it was
+// not scored.
 std::string result_text(const train::LoopResult& result, std::uint64_t steps, std::uint64_t planned_memory,
-                        const HeldOut& held_out);
+                        const HeldOut* held_out);
 core::Json held_out_json(const HeldOut& held_out);
 
 }  // namespace qzo::cli

@@ -46,10 +46,13 @@ class Optimizer {
 
   [[nodiscard]] const std::string& name() const { return name_; }
 
-  // One update with the gradients that are set. False if any of them holds a NaN or an infinity: then nothing changes
-  // but the count of skipped steps. `gradients_checked`: the caller knows that all are finite, which saves a pass over
-  // them.
-  bool step(bool gradients_checked = false);
+  // One update with the gradients that are set. They must be finite, as for LibTorch's: a NaN or an infinity enters the
+  // weights and states of its tensor. Who has their norm knows; everybody else asks gradients_finite(), which reads
+  // them all once.
+  void step();
+  [[nodiscard]] bool gradients_finite() const;
+  // step() if they are finite; otherwise false, and nothing changes but the count of skipped steps.
+  bool step_if_finite();
 
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
   [[nodiscard]] std::uint64_t skipped_steps() const { return skipped_; }

@@ -39,9 +39,29 @@ class Optimizer {
     optimizer_ = optim::make_optimizer(name, {std::move(group)}, options.rules);
   }
 
-  // optim::Optimizer::step(). A parameter without gradient sits the step out; a gradient that is not contiguous is
-  // copied.
-  bool step() {
+  // optim::Optimizer::step(): gradients have to be finite, as for torch::optim's. A parameter without gradient sits the
+  // step out; a gradient that is not contiguous is copied.
+  void step() {
+    const std::vector<at::Tensor> held = lend_gradients();
+    optimizer_->step();
+  }
+  // The same, but where a gradient holds a NaN or an infinity nothing changes, and false; a pass over the gradients
+  // more.
+  bool step_if_finite() {
+    const std::vector<at::Tensor> held = lend_gradients();
+    return optimizer_->step_if_finite();
+  }
+
+  void zero_grad() {
+    for (const at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
+  }
+
+  // Learning rates, state bytes, saving and loading.
+  [[nodiscard]] optim::Optimizer& states() { return *optimizer_; }
+
+ private:
+  // What holds the gradients of this step.
+  std::vector<at::Tensor> lend_gradients() {
     std::vector<at::Tensor> gradients;
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       at::Tensor gradient = parameters_[i].grad();
@@ -55,17 +75,9 @@ class Optimizer {
       optimizer_->set_gradient(i, gradient.defined() ? gradient.const_data_ptr() : nullptr);
       gradients.push_back(std::move(gradient));
     }
-    return optimizer_->step();
+    return gradients;
   }
 
-  void zero_grad() {
-    for (const at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
-  }
-
-  // Learning rates, state bytes, saving and loading.
-  [[nodiscard]] optim::Optimizer& states() { return *optimizer_; }
-
- private:
   static core::Dtype checked(const at::Tensor& tensor, const std::string& name) {
     if (!tensor.device().is_cpu() || !tensor.is_contiguous())
       throw core::UserError(name + " is not a contiguous CPU tensor: move it to the CPU and make it contiguous");

@@ -40,6 +40,7 @@ TEST(TrainArguments, describe_takes_a_key_or_none) {
   EXPECT_EQ(parse(qzo::cli::parse_train, {"--describe"})->describe, "");
   EXPECT_EQ(parse(qzo::cli::parse_train, {"--describe", "zo"})->describe, "zo");
   EXPECT_FALSE(parse(qzo::cli::parse_train, {"--schema"})->describe);
+  EXPECT_TRUE(parse(qzo::cli::parse_train, {"--config", "a", "--no-held-out"})->no_held_out);
 }
 
 TEST(TrainArguments, wrong_usage) {

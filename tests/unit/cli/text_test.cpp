@@ -157,7 +157,7 @@ TEST(ResultText, table_and_label_bias) {
   result.best_step = 200;
   result.steps_done = 300;
   HeldOut held_out{"test", {800, 0.51, 0.02, 1.2, 0.01, 0.76}, {800, 0.71, 0.02, 0.6, 0.01, 0.81}, 0.69};
-  const std::string text = result_text(result, 300, 2'000'000, held_out);
+  const std::string text = result_text(result, 300, 2'000'000, &held_out);
   for (const char* part : {"dev, best (step 200)", "test, tuned", "71.0 ± 2.0 %", "0.8100", "69.0 %",
                            "300 of 300 steps", "planned 2.0 MB"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;

@@ -51,7 +51,7 @@ struct Model {
           normal(gradients[i].size(), 1000U * static_cast<unsigned>(number) + static_cast<unsigned>(i), 0.01F);
       made->set_gradient(i, gradients[i].data());
     }
-    ASSERT_TRUE(made->step());
+    made->step();
   }
 
   std::vector<std::vector<float>> values, gradients;
@@ -120,7 +120,7 @@ TEST_P(EveryOptimizer, a_gradient_that_is_not_finite_changes_nothing) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
                           -std::numeric_limits<float>::infinity()}) {
     model.gradients[5].back() = bad;
-    EXPECT_FALSE(model.made->step());
+    EXPECT_FALSE(model.made->step_if_finite());
   }
   EXPECT_EQ(model.values, before);
   EXPECT_EQ(model.made->steps(), 1U);
@@ -133,11 +133,26 @@ TEST_P(EveryOptimizer, a_gradient_that_is_not_finite_changes_nothing) {
   EXPECT_EQ(model.values, untouched.values);
 }
 
+// step() does not look: what is not finite spoils its own tensor and no other, whatever the codes make of it.
+TEST_P(EveryOptimizer, without_the_check_a_nan_stays_in_its_tensor) {
+  test::for_each_isa([&] {
+    for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+      Model model(GetParam()), clean(GetParam());
+      model.step(1);
+      clean.step(1);
+      model.gradients[5][1030] = model.gradients[1].front() = bad;
+      for (Model* each : {&model, &clean}) each->made->step();
+      for (std::size_t i = 0; i < model.values.size(); ++i)
+        EXPECT_EQ(model.values[i] == clean.values[i], i != 5 && i != 1) << i;
+    }
+  });
+}
+
 TEST_P(EveryOptimizer, parameters_without_gradient_sit_out) {
   Model model(GetParam());
   const auto before = model.values;
   model.made->set_gradient(0, model.gradients[0].data());
-  ASSERT_TRUE(model.made->step());
+  model.made->step();
   EXPECT_NE(model.values[0], before[0]);
   for (std::size_t i = 1; i < before.size(); ++i) EXPECT_EQ(model.values[i], before[i]);
 }
@@ -155,7 +170,7 @@ TEST(Optimizer, a_scalar_keeps_its_moments) {
       m = 0.9 * m + 0.1 * gradient;
       v = 0.999 * v + 0.001 * gradient * gradient;
       want -= 0.1 * (m / (1 - std::pow(0.9, t))) / (std::sqrt(v / (1 - std::pow(0.999, t))) + 1e-8);
-      ASSERT_TRUE(optimizer->step());
+      optimizer->step();
       EXPECT_NEAR(static_cast<double>(theta), want, 1e-6);
     }
   }
@@ -219,12 +234,12 @@ TEST(Optimizer, groups_have_their_own_lr_and_decay) {
   };
   const auto optimizer = make_optimizer(
       "adamw32", {ParameterGroup{{parameter("a", &a)}, 0.5, 0.5}, ParameterGroup{{parameter("b", &b)}, 0.5, 0}});
-  ASSERT_TRUE(optimizer->step());
+  optimizer->step();
   EXPECT_FLOAT_EQ(a, 0.75F);
   EXPECT_EQ(b, 1);
   optimizer->set_lr(1, 0.1);
   optimizer->set_weight_decay(1, 1);
-  ASSERT_TRUE(optimizer->step());
+  optimizer->step();
   EXPECT_FLOAT_EQ(b, 0.9F);
 }
 
@@ -256,7 +271,7 @@ TEST(Optimizer, bfloat16_weights) {
     StateRules rules;
     rules.stochastic_weights = stochastic;
     const auto optimizer = make_optimizer("sgd", {group}, rules);
-    for (int step = 0; step < 10; ++step) EXPECT_TRUE(optimizer->step());
+    for (int step = 0; step < 10; ++step) optimizer->step();
     double sum = 0;
     for (const std::uint16_t weight : weights) sum += static_cast<double>(core::bfloat16_to_float(weight));
     return sum / kCount;
@@ -282,8 +297,8 @@ TEST(Optimizer, bfloat16_trains_like_fp32) {
   for (unsigned step = 0; step < 5; ++step) {
     const auto values = normal(full.size(), 50 + step);
     for (std::size_t i = 0; i < g.size(); ++i) g[i] = core::float_to_bfloat16(values[i]);
-    ASSERT_TRUE(a->step());
-    ASSERT_TRUE(b->step());
+    a->step();
+    b->step();
   }
   for (std::size_t i = 0; i < full.size(); ++i) {
     const float got = core::bfloat16_to_float(low[i]);

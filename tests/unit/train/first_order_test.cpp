@@ -46,13 +46,14 @@ class Quadratic final : public GradientProblem {
       }
     }
     if (poison) gradient[2] = std::numeric_limits<float>::quiet_NaN();
+    if (huge) gradient.assign(4, 3e38F);
     return loss;
   }
   void parameters_changed() override { ++changes; }
 
   std::vector<float> values{1, 2, 3, 4}, gradient{0, 0, 0, 0};
   std::vector<std::size_t> parts;
-  bool poison = false;
+  bool poison = false, huge = false;
   int changes = 0;
 };
 
@@ -101,6 +102,18 @@ TEST(FirstOrderStep, WhatIsNotFiniteChangesNothing) {
   problem.poison = false;
   EXPECT_FALSE(take(method).records[0].skipped);
   EXPECT_EQ(method.optimizer().steps(), 1U);
+}
+
+// Their norm is beyond the largest fp32 number, and their squares by far.
+TEST(FirstOrderStep, HugeGradientsAreClippedAndNotSkipped) {
+  Quadratic problem;
+  problem.huge = true;
+  FirstOrder method(problem, {.optimizer = "sgd", .max_norm = 0.1, .micro_batch = 0, .seed = 0, .states = {}});
+  const auto record = take(method, 1).records[0];
+  EXPECT_FALSE(record.skipped);
+  EXPECT_EQ(record.d_raw, std::numeric_limits<float>::max());
+  EXPECT_NEAR(record.d_applied, 0.1, 1e-6);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(problem.values[i], static_cast<float>(i + 1) - 0.05F, 1e-5);
 }
 
 TEST(FirstOrderStep, CheckpointsCarryTheStatesAndRefuseThoseOfAnother) {
