@@ -5,6 +5,7 @@
 
 #include "cpu/optim_adamw.h"
 #include "cpu/optim_factored.h"
+#include "cpu/optim_nibbles.h"
 #include "cpu/optim_rank1.h"
 
 namespace qzo::kernels {
@@ -23,6 +24,10 @@ OuterFactors factors_of(const FactoredView& view) {
 
 void update(const FactorTensor& tensor, const AdamwChunk& rule, const OuterFactors& factors, const Piece& piece,
             const StepRounding& rounding) {
+  if (has_signed_nibbles(tensor.m) && tensor.v.columns % kNibbleBlock == 0) {
+    factor_nibbles(tensor.parameter, tensor.m, tensor.v, factors, rule, piece, rounding);
+    return;
+  }
   for_each_chunk(piece, [&](std::int64_t first, std::int64_t count) {
     const GradientChunk g(tensor.parameter, first, count);
     WeightChunk theta(tensor.parameter, first, count);

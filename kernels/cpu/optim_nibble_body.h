@@ -93,8 +93,8 @@ void encode_block(CodeChunk chunk, std::int64_t block, const float* x) {
 }
 
 template <class L>
-inline typename L::Floats rank1_value(typename L::Floats entry, const float* last, float row) {
-  return L::mul(entry, L::min(L::load(last), L::broadcast(row)));
+inline typename L::Floats rank1_value(typename L::Floats entry, const float* last, typename L::Floats row) {
+  return L::mul(entry, L::min(L::load(last), row));
 }
 
 template <class L, SecondMoment kSecond>
@@ -102,7 +102,8 @@ class NibbleStep {
  public:
   explicit NibbleStep(const AdamwChunk& rule, const NibbleChunk& moments)
       : c_(rule), moments_(moments), cells_(*moments.m.book), table_m_(L::load(moments.m.book->values.data())) {
-    if constexpr (kSecond != SecondMoment::kGiven) table_v_ = L::load(moments.v.book->values.data());
+    if constexpr (!kFactored) table_v_ = L::load(moments.v.book->values.data());
+    updated_.block = encoded_.block = moments.block;
   }
   void run() {
     const std::int64_t blocks = c_.count / kNibbleBlock;
@@ -123,7 +124,7 @@ class NibbleStep {
   using Floats = typename L::Floats;
   using Words = typename L::Words;
   static constexpr bool kBlock = kSecond == SecondMoment::kBlock, kRank1 = kSecond == SecondMoment::kRank1;
-  static constexpr bool kGiven = kSecond == SecondMoment::kGiven;
+  static constexpr bool kFactored = kSecond == SecondMoment::kFactored;
 
   struct Fresh {  // moments of a block, not encoded yet
     alignas(64) float m[kNibbleBlock];
@@ -131,7 +132,15 @@ class NibbleStep {
     float scale_m = 0, scale_v = 0, factor_m = 0, factor_v = 0;
   };
 
-  // Updates `block` and encodes the one before it.
+  struct Place {  // of a block among the rows
+    std::int64_t row = 0, block = 0;
+    [[nodiscard]] std::int64_t column() const { return block * kNibbleBlock; }
+    void advance(std::int64_t row_blocks) {
+      if (++block == row_blocks) block = 0, ++row;
+    }
+  };
+
+  // Updates `block` and encodes the one two before it.
   template <bool kUpdate, bool kEncode>
   inline __attribute__((always_inline)) void pass(std::int64_t block) {
     Fresh& fresh = fresh_[block % 4];
@@ -139,6 +148,20 @@ class NibbleStep {
     const std::int64_t first = block * kNibbleBlock, before = first - 2 * kNibbleBlock;
     auto decode_m = table_m_, decode_v = table_v_;
     auto most_m = L::zero(), most_v = L::zero();
+    auto row = L::zero(), row_factor = L::zero();
+    const float* columns = nullptr;
+    const float* column_factors = nullptr;
+    if constexpr (kUpdate && !kBlock) {
+      row = L::broadcast(moments_.before.rows[updated_.row]);
+      columns = moments_.before.columns + updated_.column();
+      updated_.advance(moments_.row_blocks);
+    }
+    const Place place = encoded_;
+    if constexpr (kEncode && kRank1) {
+      row_factor = L::broadcast(moments_.factors.rows[place.row]);
+      column_factors = moments_.factors.columns + place.column();
+      encoded_.advance(moments_.row_blocks);
+    }
     if constexpr (kUpdate) {
       decode_m = L::mul(L::mul(table_m_, L::broadcast(moments_.m.block_scales[block])), L::broadcast(c_.beta1));
       if constexpr (kBlock)
@@ -154,7 +177,7 @@ class NibbleStep {
       Words codes_m[4], codes_v[4], old_m[4], old_v[4];
       if constexpr (kUpdate) {
         L::load_nibbles4(moments_.m.codes + (first + quarter) / 2, old_m);
-        if constexpr (!kGiven) L::load_nibbles4(moments_.v.codes + (first + quarter) / 2, old_v);
+        if constexpr (!kFactored) L::load_nibbles4(moments_.v.codes + (first + quarter) / 2, old_v);
       }
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) {
@@ -163,28 +186,26 @@ class NibbleStep {
           const auto g = L::load(c_.g + first + i);
           const auto m = L::fma(L::broadcast(c_.rest1), g, L::lookup(decode_m, old_m[j]));
           auto v = L::zero();
-          if constexpr (kGiven) v = L::load(c_.v + first + i);
+          if constexpr (kFactored) v = L::mul(row, L::load(columns + i));
           if constexpr (kBlock) v = L::lookup(decode_v, old_v[j]);
           if constexpr (kRank1)
-            v = L::mul(L::broadcast(c_.beta2), rank1_value<L>(L::lookup(decode_v, old_v[j]),
-                                                              moments_.v.scales + first + i, moments_.row_scale));
-          if constexpr (!kGiven) v = L::fma(L::mul(L::broadcast(c_.rest2), g), g, v);  // as next_second
+            v = L::mul(L::broadcast(c_.beta2), rank1_value<L>(L::lookup(decode_v, old_v[j]), columns + i, row));
+          if constexpr (!kFactored) v = L::fma(L::mul(L::broadcast(c_.rest2), g), g, v);  // as next_second
           move(first + i, m, v);
           L::store(fresh.m + i, m);
           most_m = L::most_magnitude(most_m, m);
-          if constexpr (!kGiven) L::store(fresh.v + i, v);
+          if constexpr (!kFactored) L::store(fresh.v + i, v);
           if constexpr (kBlock) most_v = L::most_magnitude(most_v, v);
         }
         if constexpr (kEncode) {
           codes_m[j] = cells_(L::load(done.m + i), factor_m, closest_m);
-          if constexpr (kRank1)
-            factor_v = L::max(L::load(moments_.factors + before + i), L::broadcast(moments_.row_factor));
-          if constexpr (!kGiven) codes_v[j] = LinearSteps::code<L>(L::load(done.v + i), factor_v, furthest_v);
+          if constexpr (kRank1) factor_v = L::max(L::load(column_factors + i), row_factor);
+          if constexpr (!kFactored) codes_v[j] = LinearSteps::code<L>(L::load(done.v + i), factor_v, furthest_v);
         }
       }
       if constexpr (kEncode) {
         L::store_nibbles4(moments_.m.codes + (before + quarter) / 2, codes_m, 0);
-        if constexpr (!kGiven)
+        if constexpr (!kFactored)
           L::store_nibbles4(moments_.v.codes + (before + quarter) / 2, codes_v, LinearSteps::kExcess);
       }
     }
@@ -200,19 +221,19 @@ class NibbleStep {
       const auto doubt_m = L::greater(L::broadcast_word(__builtin_bit_cast(std::uint32_t, SignedCells<L>::kDoubt)),
                                       magnitude(closest_m));
       if (!has_reciprocal(done.scale_m) || L::any(doubt_m)) encode_block<L>(moments_.m, block - 2, done.m);
-      if constexpr (!kGiven) {
+      if constexpr (!kFactored) {
         const auto doubt_v = L::greater(magnitude(furthest_v),
                                         L::broadcast_word(__builtin_bit_cast(std::uint32_t, LinearSteps::kDoubt)));
-        if ((kBlock && !has_reciprocal(done.scale_v)) || L::any(doubt_v)) encode_second(block - 2, done.v);
+        if ((kBlock && !has_reciprocal(done.scale_v)) || L::any(doubt_v)) encode_second(block - 2, place, done.v);
       }
     }
   }
 
-  void encode_second(std::int64_t block, const float* v) const {
+  void encode_second(std::int64_t block, const Place& place, const float* v) const {
     alignas(64) float scales[kNibbleBlock];
     CodeChunk chunk = moments_.v;
     if constexpr (kRank1) {
-      bounded_row(moments_.raised + block * kNibbleBlock, moments_.row_raised, kNibbleBlock, scales);
+      bounded_row(moments_.raised.columns + place.column(), moments_.raised.rows[place.row], kNibbleBlock, scales);
       chunk.scales = scales;
     }
     encode_block<L>(chunk, block, v);
@@ -229,33 +250,41 @@ class NibbleStep {
   const NibbleChunk moments_;
   const SignedCells<L> cells_;
   Floats table_m_, table_v_ = L::zero();
+  Place updated_, encoded_;
   Fresh fresh_[4];
 };
 
 template <class L>
 void adamw_nibbles(const AdamwChunk& rule, const NibbleChunk& moments) {
-  if (rule.v_given) {
-    NibbleStep<L, SecondMoment::kGiven>(rule, moments).run();
-  } else if (moments.raised != nullptr) {
-    NibbleStep<L, SecondMoment::kRank1>(rule, moments).run();
-  } else {
-    NibbleStep<L, SecondMoment::kBlock>(rule, moments).run();
+  switch (moments.second) {
+    case SecondMoment::kBlock:
+      return NibbleStep<L, SecondMoment::kBlock>(rule, moments).run();
+    case SecondMoment::kRank1:
+      return NibbleStep<L, SecondMoment::kRank1>(rule, moments).run();
+    case SecondMoment::kFactored:
+      return NibbleStep<L, SecondMoment::kFactored>(rule, moments).run();
   }
 }
 
 template <class L>
 float raise_nibbles(const RaiseChunk& chunk, float* last) {
+  // Copies: the compiler cannot know that `last` is not among what the chunk points at.
+  const float* const gradient = chunk.g;
+  const float* const scales = chunk.scales;
+  const std::uint8_t* const nibbles = chunk.codes;
+  const std::int64_t count = chunk.count;
   const auto table = L::load(chunk.book->values.data());
   const auto beta2 = L::broadcast(chunk.beta2), rest2 = L::broadcast(chunk.rest2);
+  const auto row = L::broadcast(chunk.row_scale);
   auto most = L::zero();
-  for (std::int64_t quarter = 0; quarter < chunk.count; quarter += 4 * kGroup) {
+  for (std::int64_t quarter = 0; quarter < count; quarter += 4 * kGroup) {
     typename L::Words codes[4];
-    L::load_nibbles4(chunk.codes + quarter / 2, codes);
+    L::load_nibbles4(nibbles + quarter / 2, codes);
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) {
       const std::int64_t i = quarter + j * kGroup;
-      const auto g = L::load(chunk.g + i);
-      const auto before = rank1_value<L>(L::lookup(table, codes[j]), chunk.scales + i, chunk.row_scale);
+      const auto g = L::load(gradient + i);
+      const auto before = rank1_value<L>(L::lookup(table, codes[j]), scales + i, row);
       const auto v = L::fma(L::mul(rest2, g), g, L::mul(beta2, before));
       L::store(last + i, L::max(L::load(last + i), v));
       most = L::max(most, v);

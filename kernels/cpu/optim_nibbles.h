@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cpu/optim_chunk.h"
+#include "cpu/optim_factored.h"
 
 namespace qzo::kernels {
 
@@ -29,5 +30,10 @@ void raise_nibbles(const ParameterView& parameter, const StateView& v, const Ada
 // blocks.
 void adamw_nibbles(const ParameterView& parameter, const StateView& m, const StateView& v, const AdamwChunk& rule,
                    const Piece& piece, const StepRounding& rounding, const RaisedScales* raised);
+
+// The same with second moments row * column; columns are whole blocks.
+void factor_nibbles(const ParameterView& parameter, const StateView& m, const FactoredView& v,
+                    const OuterFactors& factors, const AdamwChunk& rule, const Piece& piece,
+                    const StepRounding& rounding);
 
 }  // namespace qzo::kernels

@@ -38,15 +38,20 @@ struct AdamwChunk {
 };
 
 // 4-bit moments for adamw_nibbles: m signed dynamic exponent in blocks of 128, to nearest; v linear, in blocks of 128
-// to nearest, or rank-1, or given as numbers.
-enum class SecondMoment : std::uint8_t { kBlock, kRank1, kGiven };
+// to nearest, or rank-1, or a product of two factors.
+enum class SecondMoment : std::uint8_t { kBlock, kRank1, kFactored };
 struct NibbleChunk {
   CodeChunk m, v;
-  // Rank-1: a part of a row. v.scales, `raised` and `factors` are those of the last axis: before this step, after it,
-  // and 16 / it; the scale of an element is the smaller one, its factor the larger one, of that and the row's.
-  float row_scale = 0, row_raised = 0, row_factor = 0;
-  const float* raised = nullptr;
-  const float* factors = nullptr;
+  SecondMoment second = SecondMoment::kBlock;
+  // Not with kBlock: numbers that columns (the last axis, from its beginning) and rows (from that of the first element
+  // on) have. Rows are whole blocks; the first element is that of block `block` of its row.
+  struct Margins {
+    const float* columns = nullptr;
+    const float* rows = nullptr;
+  };
+  std::int64_t row_blocks = 1, block = 0;
+  Margins before;           // kRank1: scales before this step, the smaller one counts; kFactored: v is their product
+  Margins raised, factors;  // kRank1: scales after this step; 16 / scale, of which the larger one counts
 };
 
 // Second moments of a part of a row, `count` a multiple of 64: their maxima are taken and nothing is written back.

@@ -14,6 +14,8 @@ namespace qzo::cli {
 core::Json bench_kernels(const BenchArguments& arguments);
 std::vector<std::string> kernel_formats();  // names for BenchArguments::formats
 core::Json bench_optim(const BenchArguments& arguments);
+// Bytes of states on a published model's shape: the buffers of the optimizers themselves, never written.
+core::Json bench_states(const BenchArguments& arguments);
 // Of the recipe's model and batch; without an assembly those of arguments.shape.
 core::Json bench_step(const BenchArguments& arguments, Assembly* assembly);
 core::Json bench_fidelity(const BenchArguments& arguments, Assembly& assembly);

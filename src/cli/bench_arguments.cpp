@@ -79,13 +79,18 @@ std::optional<BenchArguments> parse_bench(int argc, const char* const* argv) {
   repeated(*optim, "--threads", out.threads, "Threads (default: 1 and all); may be repeated")
       ->check(CLI::Range(1, 1024));
   optim->add_option("--repeats", out.repeats, "Steps measured; medians are reported")->check(CLI::Range(3, 999));
+  auto* states = app.add_subcommand("states", "Memory that the states of optimizers take on a published model's shape");
+  states->add_option("--shape", out.shape, "Model")->check(CLI::IsMember(synthetic_shapes()))->required();
+  repeated(*states, "--optimizer", out.optimizers, "Only this one; may be repeated")
+      ->check(CLI::IsMember(optim::optimizer_names()));
+  states->add_option("--json", out.json, "Write the results to this file");
   shape_options(*step, out, recipe_options(*step, out));
   recipe_options(*fidelity, out)->required();
   for (CLI::App* command : {kernels, step, fidelity}) precision_option(*command, out);
   for (CLI::App* command : {kernels, step, fidelity, optim}) common_options(*command, out);
   if (!parse(app, argc, argv)) return std::nullopt;
-  if (optim->parsed()) {
-    out.benchmark = Benchmark::kOptim;
+  if (optim->parsed() || states->parsed()) {
+    out.benchmark = optim->parsed() ? Benchmark::kOptim : Benchmark::kStates;
     return out;
   }
   if (step->parsed() && out.config.empty() && out.shape.empty())

@@ -88,6 +88,8 @@ core::ExitCode bench_command(int argc, const char* const* argv) {
   } else if (arguments->benchmark == Benchmark::kOptim) {
     refuse_a_busy_machine(*arguments);
     result = bench_optim(*arguments);
+  } else if (arguments->benchmark == Benchmark::kStates) {
+    result = bench_states(*arguments);
   } else if (!arguments->shape.empty()) {
     refuse_a_busy_machine(*arguments);
     ops::configure_threads(0);

@@ -33,6 +33,7 @@ constexpr Shape kShapes[] = {
     {"llama-3-8b", 32, 4096, 14336, 32, 8, 128256},
 };
 constexpr const char* kFormats[] = {"gptq", "q4_0", "q4_1"};
+constexpr const char* kDense = "dense";  // only planned
 
 // A tensor is a row of equal units (an element, or a block of a quantized format); unit i is written by fill(i, to).
 struct Plan {
@@ -68,7 +69,7 @@ class Builder {
   Builder(const Shape& shape, std::string format, std::int64_t group)
       : shape_(shape), format_(std::move(format)), group_(group) {}
 
-  std::unique_ptr<io::Checkpoint> build() {
+  const std::vector<Plan>& plan() {
     const std::int64_t hidden = shape_.hidden, kv = hidden / shape_.heads * shape_.kv_heads;
     halves("model.embed_tokens.weight", {shape_.vocabulary, hidden}, 1.0F);
     for (std::int64_t layer = 0; layer < shape_.layers; ++layer) {
@@ -85,6 +86,11 @@ class Builder {
     }
     ones("model.norm.weight");
     halves("lm_head.weight", {shape_.vocabulary, hidden}, 1.0F / std::sqrt(static_cast<float>(hidden)));
+    return plans_;
+  }
+
+  std::unique_ptr<io::Checkpoint> build() {
+    plan();
     return written();
   }
 
@@ -116,6 +122,7 @@ class Builder {
 
   void linear(const std::string& stem, std::int64_t out, std::int64_t in) {
     if (format_ == "gptq") return gptq(stem, out, in);
+    if (format_ == kDense) return halves(stem + ".weight", {out, in}, 1.0F / std::sqrt(static_cast<float>(in)));
     const bool minimum = format_ == "q4_1";
     const std::size_t header = minimum ? 4 : 2;
     add(stem + ".weight", minimum ? core::Dtype::kQ4_1 : core::Dtype::kQ4_0, {out, in}, header + 16, out * in / 32,
@@ -215,6 +222,12 @@ class Builder {
   std::vector<Plan> plans_;
 };
 
+const Shape& shape_called(const std::string& name) {
+  const auto* known = std::ranges::find(kShapes, name, &Shape::name);
+  QZO_CHECK(known != std::end(kShapes), "shape ", name);
+  return *known;
+}
+
 }  // namespace
 
 std::vector<std::string> synthetic_shapes() {
@@ -225,11 +238,16 @@ std::vector<std::string> synthetic_shapes() {
 
 std::vector<std::string> synthetic_formats() { return {std::begin(kFormats), std::end(kFormats)}; }
 
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> synthetic_weights(const std::string& shape) {
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> out;
+  Builder builder(shape_called(shape), kDense, 0);
+  for (const Plan& plan : builder.plan()) out.emplace_back(plan.entry.name, plan.entry.shape);
+  return out;
+}
+
 std::unique_ptr<io::Checkpoint> synthetic_checkpoint(const std::string& shape, const std::string& format,
                                                      std::int64_t group) {
-  const auto* known = std::ranges::find(kShapes, shape, &Shape::name);
-  QZO_CHECK(known != std::end(kShapes), "shape ", shape);
-  return Builder(*known, format, group).build();
+  return Builder(shape_called(shape), format, group).build();
 }
 
 }  // namespace qzo::cli

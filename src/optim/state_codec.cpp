@@ -42,9 +42,9 @@ StateTensor::StateTensor(std::string key, const kernels::StateCodec& codec, std:
                          kernels::StateRounding rounding)
     : key_(std::move(key)), codec_(codec), shape_(std::move(shape)), rounding_(rounding) {
   const kernels::StateLayout layout = kernels::state_layout(codec_, shape_);
-  codes_.resize(static_cast<std::size_t>(layout.code_bytes));
-  scales_.resize(static_cast<std::size_t>(layout.scales));
-  values_.resize(static_cast<std::size_t>(layout.values));
+  codes_ = core::ZeroedArray<std::uint8_t>(static_cast<std::size_t>(layout.code_bytes));
+  scales_ = core::ZeroedArray<float>(static_cast<std::size_t>(layout.scales));
+  values_ = core::ZeroedArray<float>(static_cast<std::size_t>(layout.values));
 }
 
 kernels::StateView StateTensor::view() {
@@ -52,14 +52,14 @@ kernels::StateView StateTensor::view() {
 }
 
 std::int64_t StateTensor::bytes() const {
-  return static_cast<std::int64_t>(codes_.capacity() + (scales_.capacity() + values_.capacity()) * sizeof(float));
+  return static_cast<std::int64_t>(codes_.bytes() + scales_.bytes() + values_.bytes());
 }
 
 std::vector<StatePart> StateTensor::parts() {
   const kernels::StateLayout layout = kernels::state_layout(codec_, shape_);
   if (codec_.bits == 32) return {{"", core::Dtype::kF32, shape_, bytes_of(values_.data(), layout.values)}};
   std::vector<StatePart> parts = {
-      {".codes", core::Dtype::kU8, {layout.code_bytes}, std::as_writable_bytes(std::span(codes_))}};
+      {".codes", core::Dtype::kU8, {layout.code_bytes}, std::as_writable_bytes(std::span(codes_.data(), codes_.size()))}};
   if (layout.axis_scales.empty()) {
     parts.push_back({".scale", core::Dtype::kF32, {layout.scales}, bytes_of(scales_.data(), layout.scales)});
     return parts;

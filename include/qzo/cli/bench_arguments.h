@@ -9,13 +9,13 @@
 
 namespace qzo::cli {
 
-enum class Benchmark : std::uint8_t { kKernels, kStep, kFidelity, kOptim };
+enum class Benchmark : std::uint8_t { kKernels, kStep, kFidelity, kOptim, kStates };
 
 struct BenchArguments {
   Benchmark benchmark = Benchmark::kKernels;
   std::filesystem::path config;  // step, fidelity
   std::vector<std::string> overrides;
-  // step, instead of a recipe: a model of this shape with random weights, and a batch of random tokens.
+  // states; step, instead of a recipe: a model of this shape with random weights, and a batch of random tokens.
   std::string shape;
   std::string format = "gptq";
   std::int64_t group = 128;
@@ -23,7 +23,7 @@ struct BenchArguments {
   std::vector<std::string> precisions;  // empty: all
   std::vector<std::string> formats;     // kernels; empty: all, or the usual ones if quick
   std::vector<std::int64_t> matrix;     // kernels: outputs and inputs of the only one; empty: seven
-  std::vector<std::string> optimizers;  // optim; empty: all
+  std::vector<std::string> optimizers;  // optim, states; empty: all
   std::vector<int> params, threads;     // optim: millions; empty: 25 and 500, 1 and all
   int repeats = 7;
   int draws = 64;                    // fidelity

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "qzo/core/dtype.h"
+#include "qzo/core/zeroed_array.h"
 #include "qzo/kernels/optim_state.h"
 
 namespace qzo::optim {
@@ -36,7 +37,7 @@ struct StatePart {
 
 class StateTensor {
  public:
-  // All zero: scale 0 everywhere. `key` names it among the states of its parameter ("exp_avg").
+  // All zero: scale 0 everywhere; memory is taken by the first step. `key` names it among the states of its parameter ("exp_avg").
   StateTensor(std::string key, const kernels::StateCodec& codec, std::vector<std::int64_t> shape,
               kernels::StateRounding rounding = kernels::StateRounding::kNearest);
 
@@ -44,7 +45,7 @@ class StateTensor {
   [[nodiscard]] const kernels::StateCodec& codec() const { return codec_; }
   [[nodiscard]] kernels::StateView view();
   [[nodiscard]] float* values() { return values_.data(); }  // plain fp32 only
-  [[nodiscard]] std::int64_t bytes() const;                 // of the memory it holds
+  [[nodiscard]] std::int64_t bytes() const;                 // of its arrays as they are allocated
   [[nodiscard]] std::vector<StatePart> parts();
 
  private:
@@ -52,8 +53,8 @@ class StateTensor {
   kernels::StateCodec codec_;
   std::vector<std::int64_t> shape_;
   kernels::StateRounding rounding_;
-  std::vector<std::uint8_t> codes_;
-  std::vector<float> scales_, values_;
+  core::ZeroedArray<std::uint8_t> codes_;
+  core::ZeroedArray<float> scales_, values_;
 };
 
 }  // namespace qzo::optim

@@ -120,6 +120,14 @@ TEST(BenchArguments, optim) {
   EXPECT_TRUE(some->any_load);
 }
 
+TEST(BenchArguments, states_need_a_shape) {
+  const auto states = parse(qzo::cli::parse_bench, {"states", "--shape", "llama-2-7b", "--optimizer", "factor4bit"});
+  ASSERT_TRUE(states);
+  EXPECT_EQ(states->benchmark, qzo::cli::Benchmark::kStates);
+  EXPECT_EQ(states->shape, "llama-2-7b");
+  EXPECT_NE(error_of(qzo::cli::parse_bench, {"states"}).find("--shape"), std::string::npos);
+}
+
 TEST(BenchArguments, optim_refuses_what_it_does_not_know) {
   EXPECT_NE(error_of(qzo::cli::parse_bench, {"optim", "--optimizer", "adam5bit"}).find("adam5bit"), std::string::npos);
   EXPECT_NE(error_of(qzo::cli::parse_bench, {"optim", "--params", "0"}).find("--params"), std::string::npos);

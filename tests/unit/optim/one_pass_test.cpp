@@ -4,6 +4,7 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <numeric>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -155,6 +156,52 @@ TEST(OnePass, bfloat16_gradients) {
     reference.parts(widened);
     made.one_pass({}, core::Dtype::kBF16, halves.data());
     EXPECT_EQ(made.bits(), reference.bits());
+  }
+}
+
+// The same with second moments of a row times a column: the published factors of this step, then the parts.
+TEST(OnePass, factored_second_moments) {
+  const auto f = [](double x) { return static_cast<float>(x); };
+  struct Matrices {
+    std::int64_t batch, rows, columns;
+  };
+  for (const Matrices& of : {Matrices{3, 5, 128}, Matrices{1, 130, 9 * 128}, Matrices{2, 70, 1024}}) {
+    const std::vector<std::int64_t> shape = {of.batch, of.rows, of.columns};
+    test::for_each_isa([&] {
+      std::mt19937 random(5);
+      Case made(kBlockLinear4, shape), reference(kBlockLinear4, shape);
+      Floats row(static_cast<std::size_t>(of.batch * of.rows)), column(static_cast<std::size_t>(of.batch * of.columns));
+      Floats m(made.theta.size()), g(made.theta.size());
+      for (int step = 0; step < 2; ++step) {
+        for (float& value : g) value = normal(random);
+        kernels::FactorTensor tensor;
+        tensor.parameter = {
+            static_cast<std::int64_t>(g.size()), core::Dtype::kF32, made.theta.data(), core::Dtype::kF32, g.data(), 0};
+        tensor.m = made.first.view();
+        tensor.v = {of.batch, of.rows, of.columns, row.data(), column.data()};
+        tensor.decay = kDecay;
+        tensor.step = kStep;
+        tensor.root = kRoot;
+        kernels::factor_step({&tensor, 1}, kRule, {});
+        kernels::decode_state(reference.first.view(), m.data());
+        Floats means;
+        for (auto from = row.begin(); from != row.end(); from += of.rows)
+          means.push_back(f(std::accumulate(from, from + of.rows, 0.0) / static_cast<double>(of.rows)));
+        for (std::size_t i = 0; i < g.size(); ++i) {
+          const std::size_t r = i / static_cast<std::size_t>(of.columns),
+                            matrix = r / static_cast<std::size_t>(of.rows);
+          const float share = row[r] / means[matrix];
+          const std::size_t c =
+              matrix * static_cast<std::size_t>(of.columns) + i % static_cast<std::size_t>(of.columns);
+          const float v = share * column[c];
+          m[i] = std::fma(f(1 - kRule.beta1), g[i], f(kRule.beta1) * m[i]);
+          const float denominator = std::fma(std::sqrt(v), f(kRoot), f(kRule.eps));
+          reference.theta[i] = std::fma(-f(kStep), m[i] / denominator, reference.theta[i] * f(kDecay));
+        }
+        kernels::encode_state(reference.first.view(), m.data());
+      }
+      EXPECT_EQ(made.bits(), reference.bits()) << ::testing::PrintToString(shape);
+    });
   }
 }
 
