@@ -58,8 +58,10 @@ std::int64_t StateTensor::bytes() const {
 std::vector<StatePart> StateTensor::parts() {
   const kernels::StateLayout layout = kernels::state_layout(codec_, shape_);
   if (codec_.bits == 32) return {{"", core::Dtype::kF32, shape_, bytes_of(values_.data(), layout.values)}};
-  std::vector<StatePart> parts = {
-      {".codes", core::Dtype::kU8, {layout.code_bytes}, std::as_writable_bytes(std::span(codes_.data(), codes_.size()))}};
+  std::vector<StatePart> parts = {{".codes",
+                                   core::Dtype::kU8,
+                                   {layout.code_bytes},
+                                   std::as_writable_bytes(std::span(codes_.data(), codes_.size()))}};
   if (layout.axis_scales.empty()) {
     parts.push_back({".scale", core::Dtype::kF32, {layout.scales}, bytes_of(scales_.data(), layout.scales)});
     return parts;
