@@ -37,7 +37,8 @@ struct StatePart {
 
 class StateTensor {
  public:
-  // All zero: scale 0 everywhere; memory is taken by the first step. `key` names it among the states of its parameter ("exp_avg").
+  // All zero: scale 0 everywhere; memory is taken by the first step. `key` names it among the states of its parameter
+  // ("exp_avg").
   StateTensor(std::string key, const kernels::StateCodec& codec, std::vector<std::int64_t> shape,
               kernels::StateRounding rounding = kernels::StateRounding::kNearest);
 
