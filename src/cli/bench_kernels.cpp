@@ -120,13 +120,17 @@ struct Contender {
 };
 
 // All contenders in turn, so that a disturbance meets them alike. LibTorch's threads spin for some milliseconds behind
-// their work, in the way of whoever comes next: those are waited for, and short work is begun with all threads awake.
+// their work, in the way of whoever comes next, and threads that wake up may share a processor for as long: short work
+// is repeated until that is over.
 void measure(std::vector<Contender>& contenders, int repeats) {
-  constexpr double kShort = 0.05;
+  constexpr double kShort = 0.05, kSettled = 0.01;
   for (int i = -1; i < repeats; ++i) {
     for (Contender& one : contenders) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      if (!one.seconds.empty() && one.seconds.back() < kShort) one.work();
+      if (!one.seconds.empty() && one.seconds.back() < kShort) {
+        for (double before = 0; before < kSettled;) before += seconds_of(one.work);
+      } else {
+        std::this_thread::sleep_for(std::chrono::duration<double>(kSettled));
+      }
       const double seconds = seconds_of(one.work);
       if (i >= 0) one.seconds.push_back(seconds);
     }

@@ -221,6 +221,49 @@ TEST_F(FirstOrder, what_belongs_to_another_method_or_model_is_refused_in_words) 
   EXPECT_TRUE(contains(replayed.err, "cannot be replayed")) << replayed.err;
 }
 
+TEST_F(FirstOrder, the_comparison_of_optimizers_goes_on_where_it_stopped) {
+  (void)dense_run(path("unused"), "adamw32", {});  // writes dense.json
+  std::vector<std::string> arguments = {
+      path("compared"), path("dense.json"), "--seeds",    "2",         "--optimizer",
+      "adamw32",        "--optimizer",      "factor4bit", "--program", (fs::path(QZO_BIN_DIR) / "qzo-train").string()};
+  for (const std::string& setting : short_run({"train.steps=2", "train.eval_every=2", "train.warmup=0"}))
+    arguments.insert(arguments.end(), {"--set", setting});
+  const std::string script = (fs::path(QZO_SOURCE_DIR) / "scripts/compare_optimizers.py").string();
+  const Outcome first = run(script, arguments);
+  ASSERT_EQ(first.code, 0) << first.err;
+  for (const char* line : {"dense: adamw32, seed 0", "dense: factor4bit, seed 1", "| `factor4bit` |"})
+    EXPECT_TRUE(contains(first.out, line)) << first.out;
+  const Json found = core::read_json(folder_ / "compared/comparison.json").at("dense");
+  const Json &reference = found.at("adamw32"), &factored = found.at("factor4bit");
+  EXPECT_EQ(reference.at("state_bytes_per_weight"), 8.0);
+  EXPECT_LT(factored.at("state_bytes_per_weight"), 1.0);
+  EXPECT_NE(reference.at("loss").at("values").at(0), reference.at("loss").at("values").at(1));
+  for (int seed = 0; seed < 2; ++seed) {
+    const fs::path folder = folder_ / "compared/dense" / ("factor4bit-" + std::to_string(seed));
+    EXPECT_EQ(factored.at("loss").at("values").at(static_cast<std::size_t>(seed)), dev_loss(folder, "final"));
+  }
+  fs::remove_all(folder_ / "compared/dense/factor4bit-1");
+  const Outcome again = run(script, arguments);
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_TRUE(contains(again.out, "dense: factor4bit, seed 1")) << again.out;
+  EXPECT_FALSE(contains(again.out, "seed 0\n")) << again.out;
+  EXPECT_EQ(core::read_json(folder_ / "compared/comparison.json").at("dense").at("factor4bit").at("loss"),
+            factored.at("loss"));
+}
+
+// LLaMA-7B: 75.40 GiB in all, 43.53 saved with 4-bit AdamW in blocks (arXiv 2309.01507, table 4).
+TEST_F(FirstOrder, state_bytes_on_the_shape_of_a_7b_model_are_the_published_ones) {
+  const Outcome shown = run("qzo-bench", {"states", "--shape", "llama-2-7b", "--optimizer", "adamw4bit_block", "--json",
+                                          path("states.json")});
+  ASSERT_EQ(shown.code, 0) << shown.err;
+  constexpr double kGib = 1 << 30;
+  const Json results = core::read_json(folder_ / "states.json").at("results");
+  ASSERT_EQ(results.size(), 1U) << shown.out;
+  const double saved = results[0].at("saved_bytes"), left = results[0].at("total_bytes");
+  EXPECT_NEAR(saved / kGib, 43.53, 0.02);
+  EXPECT_NEAR((saved + left) / kGib, 75.40, 0.2);
+}
+
 TEST_F(FirstOrder, dry_run_shows_states_gradients_and_activations) {
   std::vector<std::string> arguments = dense_run(folder_ / "dry", "adamw4bit_rank1", {});
   arguments.emplace_back("--dry-run");
