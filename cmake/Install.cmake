@@ -12,7 +12,8 @@ foreach(part core kernels io optim torch_optim)
 endforeach()
 install(DIRECTORY include/qzo/optim include/qzo/torch_optim DESTINATION include/qzo)
 install(FILES include/qzo/kernels/optim_state.h include/qzo/kernels/optim_step.h DESTINATION include/qzo/kernels)
-install(FILES include/qzo/core/dtype.h include/qzo/core/error.h include/qzo/core/thread_pool.h DESTINATION include/qzo/core)
+install(FILES include/qzo/core/dtype.h include/qzo/core/error.h include/qzo/core/thread_pool.h include/qzo/core/zeroed_array.h
+        DESTINATION include/qzo/core)
 install(EXPORT qzo-targets NAMESPACE qzo:: DESTINATION lib/cmake/qzo)
 file(WRITE ${CMAKE_BINARY_DIR}/generated/qzo-config.cmake
   "include(CMakeFindDependencyMacro)\nfind_dependency(Threads)\ninclude(\${CMAKE_CURRENT_LIST_DIR}/qzo-targets.cmake)\n")
