@@ -110,6 +110,12 @@ PackedWeight load_weight(const io::Checkpoint& checkpoint, const WeightRequest& 
                                      match->name(), " is not supported; supported: dense, gptq"));
   }
   PackedWeight weight = match->load(checkpoint, request, options);
+  // A file can state any width where there is no row to store.
+  if (weight.codes.out < 1 || weight.codes.in < 1) {
+    throw core::UserError(core::text(checkpoint.tensors.where(), ": ", request.name, " has ", weight.codes.out,
+                                     " rows of ", weight.codes.in,
+                                     " weights, expected at least one of each; fetch the checkpoint again"));
+  }
   if (kernels::scale_late_supported(weight.codes, kernels::LateInputs::kBf16))
     weight.chunks = kernels::make_chunk_plan(weight.codes);
   return weight;

@@ -62,6 +62,16 @@ TEST(GgufBlocks, NonFiniteNumbersAreRefusedByBlock) {
   expect_user_error([&] { load_weight(with_bad_d, layer.request(), {}); }, {"d of block 5 is nan"});
 }
 
+TEST(GgufBlocks, WithoutRowsAnyWidthIsRefused) {
+  const TempFolder folder;
+  BlockLayer layer(core::Dtype::kQ4_1);
+  layer.out = 0;
+  layer.in = std::size_t{1} << 40;
+  const io::Checkpoint checkpoint = layer.write(folder.path() / "a.gguf");
+  expect_user_error([&] { load_weight(checkpoint, layer.request(), {}); },
+                    {"proj has 0 rows of 1099511627776 weights"});
+}
+
 TEST(GgufBlocks, OtherTypesShapesAndNamesAreRefused) {
   const TempFolder folder;
   testing::write_folder(folder.path(), "{}", {{"k.weight", {core::Dtype::kI8, {1, 256}, std::string(256, '\0')}}});
