@@ -83,7 +83,7 @@ std::optional<BenchArguments> parse_bench(int argc, const char* const* argv) {
   states->add_option("--shape", out.shape, "Model")->check(CLI::IsMember(synthetic_shapes()))->required();
   repeated(*states, "--optimizer", out.optimizers, "Only this one; may be repeated")
       ->check(CLI::IsMember(optim::optimizer_names()));
-  states->add_option("--json", out.json, "Write the results to this file");
+  output_file(*states, "--json", out.json, "Write the results to this file");
   shape_options(*step, out, recipe_options(*step, out));
   recipe_options(*fidelity, out)->required();
   for (CLI::App* command : {kernels, step, fidelity}) precision_option(*command, out);
